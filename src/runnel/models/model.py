@@ -1,0 +1,71 @@
+"""The contract of every language model: tokens in, logits out, with a state that streams."""
+
+# B batch, T time, V vocabulary, D model width
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from torch import Tensor, nn
+
+S = TypeVar("S", bound=tuple[Any, ...])
+
+
+class Vocabulary(Protocol):
+    """What a model needs to know of its tokenizer in order to read and write text."""
+
+    vocab_size: int
+    end: int
+
+    def encode(self, text: str) -> Sequence[int]:
+        """The tokens of a text, without an end token."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of some tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(ABC):
+    """What a model is made from; each model's own Config adds its fields."""
+
+    name: ClassVar[str]
+    """the model's name in the registry, which is its file's name"""
+
+    vocab_size: int = 256
+    """number of different tokens V; training sets it from the tokenizer"""
+    dim: int
+    """model width D (features)"""
+    layers: int
+    """number of blocks"""
+
+    @abstractmethod
+    def build(self) -> "Model[Any]":
+        """Make the model with fresh weights, drawn from torch's default generator."""
+
+
+class Model(nn.Module, ABC, Generic[S]):
+    """Maps tokens_BT (int64) to logits_BTV causally; `step` is `forward`, one token at a time.
+
+    The laws of `runnel.mixer` hold for models too. The state is a tuple, one entry per layer.
+    """
+
+    config: ModelConfig
+    tokenizer: Vocabulary | None = None
+
+    @abstractmethod
+    def init_state(self, batch_size: int) -> S:
+        """The state before the first token of `batch_size` streams."""
+
+    @abstractmethod
+    def forward(
+        self, tokens_BT: Tensor, state: S | None = None, reset_BT: Tensor | None = None
+    ) -> tuple[Tensor, S]:
+        """Logits (B, T, V) for the token after each position, and the state after the last one.
+
+        `reset_BT` (bool) starts a new document at each True position: nothing crosses it.
+        """
+
+    @abstractmethod
+    def step(self, token_B: Tensor, state: S) -> tuple[Tensor, S]:
+        """Logits (B, V) after one more token of each stream, and the state after it."""
