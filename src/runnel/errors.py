@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """The user's input is at fault (exit 2); the message says what was expected, what came, what to do."""
+    """The user's input is at fault (exit 2): what was expected, what came, what to do."""
 
 
 class DivergedError(RuntimeError):

@@ -1,4 +1,4 @@
-"""The contract of every mixer: a causal map over time with a state, in parallel or one token at a time.
+"""The contract of every mixer: a causal map over time, in parallel or one token at a time.
 
 The laws, which tests/test_laws.py checks for every mixer in the registry, in float64:
 
@@ -82,4 +82,6 @@ def state_dtype(like: Tensor) -> torch.dtype:
 def check_width(x: Tensor, dim: int) -> None:
     """Raise ValueError unless the last dimension of x is `dim`."""
     if x.shape[-1] != dim:
-        raise ValueError(f"expected inputs of width {dim}; got {tuple(x.shape)}; match the mixer's dim")
+        raise ValueError(
+            f"expected inputs of width {dim}; got {tuple(x.shape)}; match the mixer's dim"
+        )

@@ -1,0 +1,1 @@
+"""Corpora, tokenizers, packing, and loaders whose position can be saved."""

@@ -1,0 +1,39 @@
+"""What a run reads: the source, the tokenizer, the split."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runnel.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Where the tokens come from."""
+
+    source: str = "stories"
+    """corpus name, path (.txt, .jsonl, directory) or hf:NAME[:FIELD]"""
+    validation: str | None = None
+    """a source of its own to judge by; none: held out from `source`"""
+    tokenizer: str = "byte"
+    """byte or char"""
+    separator: Literal["auto", "end-of-text", "blank-line", "none"] = "auto"
+    """what stands between documents; auto: <|endoftext|> where it occurs, else one document a file"""
+    field: str = "text"
+    """the field of each .jsonl line that holds the text"""
+    held_out: float = 0.1
+    """part of the source kept for validation (fraction)"""
+    split: Literal["auto", "documents", "tail"] = "auto"
+    """hold out whole documents drawn by `split_seed`, or the end of the text; auto: documents
+    where there are 100 or more"""
+    split_seed: int = 0
+    """seed of the draw of held-out documents"""
+    megabytes: float = 8.0
+    """how much of a corpus that writes itself is written (10^6 bytes)"""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out < 1:
+            raise InputError(
+                f"data.held_out must lie between 0 and 1; got {self.held_out}; try 0.1"
+            )
+        if self.megabytes <= 0:
+            raise InputError(f"data.megabytes must be positive; got {self.megabytes}; try 8")

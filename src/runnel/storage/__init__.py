@@ -1,0 +1,1 @@
+"""Model and training state in files: checkpoints, manifests, run directories."""
