@@ -47,6 +47,6 @@ def causal_convolution_step(
 
 
 def _documents(reset_BT: Tensor, before: int) -> Tensor:
-    """The number of each position's document; the `before` inputs of the tail belong to number 0."""
+    """The number of each position's document; the `before` inputs of the tail are in number 0."""
     number = reset_BT.cumsum(1)
     return torch.cat([number.new_zeros(len(number), before), number], dim=1)

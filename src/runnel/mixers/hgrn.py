@@ -1,0 +1,148 @@
+"""HGRN's gated recurrence with a complex or real state and lower bounds (Qin et al. 2023)."""
+
+# B batch, T time, D model width, E inner width
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from runnel.mixer import Mixer, SharingMixerConfig, check_width, state_dtype
+from runnel.ops import hgru_scan
+
+
+@dataclass(frozen=True, kw_only=True)
+class HGRNConfig(SharingMixerConfig):
+    """HGRU, the token mixer of HGRN; every field but `dim` has a default."""
+
+    name: ClassVar[str] = "hgrn"
+    source: ClassVar[str] = "Qin et al. 2023, NeurIPS, arXiv 2311.04823"
+
+    expansion: float = 1.0
+    """number of state channels E as a multiple of dim"""
+    state: Literal["complex", "real"] = "complex"
+    """complex: each channel also turns by a learned angle every token"""
+    order: Literal["gate-then-norm", "norm-then-gate"] = "gate-then-norm"
+    """the paper's order, or that of the public CUDA code"""
+
+    def __post_init__(self) -> None:
+        if self.dim < 1 or round(self.expansion * self.dim) < 1:
+            raise ValueError(
+                f"hgrn wants dim and expansion * dim of at least 1; got dim={self.dim}, "
+                f"expansion={self.expansion}"
+            )
+
+    def build(self) -> "HGRN":
+        """Make one mixer on its own, with the first layer's lower bound: zero."""
+        return HGRN(self, None)
+
+    def build_layers(self, layers: int) -> tuple[list["HGRN"], "LowerBounds"]:  # type: ignore[override]
+        """Make the mixers of a stack and the lower bounds that they share."""
+        bounds = LowerBounds(layers, round(self.expansion * self.dim))
+        return [HGRN(self, partial(bounds.of, k)) for k in range(layers)], bounds
+
+
+class LowerBounds(nn.Module):
+    """γ^k = sum of P_j for j < k, P = softmax of Γ over layers: rises with depth, from zero."""
+
+    def __init__(self, layers: int, inner: int) -> None:
+        super().__init__()
+        self.logits_LE = nn.Parameter(torch.zeros(layers, inner))
+
+    def of(self, layer: int) -> Tensor:
+        """The lower bound (E,) of the layer of that index."""
+        return torch.softmax(self.logits_LE, dim=0)[:layer].sum(0)
+
+
+class HGRNState(NamedTuple):
+    """The recurrence's value after the last token; R is 2 (real, imaginary) or 1."""
+
+    h_BER: Tensor
+
+
+class HGRN(Mixer[HGRNState]):
+    """h_t = λ_t exp(iθ) h_{t-1} + (1 - λ_t) c_t, read out through a gate and a LayerNorm.
+
+    λ_t = γ + (1 - γ) σ(W_μ x_t + b_μ); c_t = SiLU(W_cr x_t) + i SiLU(W_ci x_t).
+    """
+
+    def __init__(self, config: HGRNConfig, bound: Callable[[], Tensor] | None) -> None:
+        super().__init__()
+        self.config, self.bound = config, bound
+        self.inner = round(config.expansion * config.dim)
+        self.parts = 2 if config.state == "complex" else 1
+        wide = self.parts * self.inner
+        self.inputs = nn.Linear(config.dim, self.inner + 2 * wide)
+        self.norm = nn.LayerNorm(wide)
+        self.output = nn.Linear(wide, config.dim)
+        angles = 10000.0 ** (-2 * torch.arange(self.inner) / self.inner)
+        self.theta_E = nn.Parameter(angles) if config.state == "complex" else None
+
+    def init_state(self, batch_size: int) -> HGRNState:
+        """Zero."""
+        weight = self.inputs.weight
+        shape = (batch_size, self.inner, self.parts)
+        return HGRNState(weight.new_zeros(shape, dtype=state_dtype(weight)))
+
+    def forward(
+        self, x_BTD: Tensor, state: HGRNState | None = None, reset_BT: Tensor | None = None
+    ) -> tuple[Tensor, HGRNState]:
+        """See `Mixer.forward`."""
+        check_width(x_BTD, self.config.dim)
+        h_BER = (state or self.init_state(len(x_BTD))).h_BER
+        forget, candidate, gate = self._projected(x_BTD)
+        if self.theta_E is None:
+            states, last = hgru_scan(
+                forget, candidate, self._bound(), None, h_BER.squeeze(-1), reset_BT
+            )
+            return self._read_out(states, gate), HGRNState(last.unsqueeze(-1))
+        # Complex numbers need float32 parts at least; autocast's bfloat16 ends here.
+        dtype = state_dtype(candidate)
+        real, imaginary = candidate.to(dtype).chunk(2, dim=-1)
+        states, last = hgru_scan(
+            forget.to(dtype),
+            torch.complex(real, imaginary),
+            self._bound().to(dtype),
+            self.theta_E.to(dtype),
+            torch.view_as_complex(h_BER.contiguous()),
+            reset_BT,
+        )
+        flat = torch.cat([states.real, states.imag], dim=-1).to(gate.dtype)
+        return self._read_out(flat, gate), HGRNState(torch.view_as_real(last))
+
+    def step(self, x_BD: Tensor, state: HGRNState) -> tuple[Tensor, HGRNState]:
+        """See `Mixer.step`."""
+        forget, candidate, gate = self._projected(x_BD)
+        h_BER = state.h_BER
+        bound = self._bound().to(h_BER.dtype)
+        decay = bound + (1 - bound) * torch.sigmoid(forget.to(h_BER.dtype))
+        added = (1 - decay).unsqueeze(-1) * candidate.to(h_BER.dtype).unflatten(
+            -1, (self.parts, self.inner)
+        ).transpose(-1, -2)
+        turned = h_BER
+        if self.theta_E is not None:
+            cos, sin = torch.cos(self.theta_E), torch.sin(self.theta_E)
+            real, imaginary = h_BER.unbind(-1)
+            turned = torch.stack(
+                [cos * real - sin * imaginary, sin * real + cos * imaginary], dim=-1
+            )
+        h_BER = decay.unsqueeze(-1) * turned + added
+        flat = h_BER.transpose(-1, -2).flatten(-2).to(gate.dtype)
+        return self._read_out(flat, gate), HGRNState(h_BER)
+
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        wide = self.parts * self.inner
+        forget, candidate, gate = self.inputs(x).split([self.inner, wide, wide], dim=-1)
+        return forget, F.silu(candidate), F.silu(gate)
+
+    def _bound(self) -> Tensor:
+        return self.inputs.weight.new_zeros(self.inner) if self.bound is None else self.bound()
+
+    def _read_out(self, h: Tensor, gate: Tensor) -> Tensor:
+        if self.config.order == "gate-then-norm":
+            return self.output(self.norm(gate * h))
+        return self.output(self.norm(h) * gate)

@@ -1,0 +1,8 @@
+"""One file, one model, one name: `MODELS` maps each name to its Config, found by a walk."""
+
+import sys
+
+from runnel.configuration import registry
+from runnel.models.model import ModelConfig
+
+MODELS: dict[str, type[ModelConfig]] = registry(sys.modules[__name__], ModelConfig)

@@ -1,0 +1,214 @@
+"""A stack of residual blocks, each with its mixer: the language model that all recipes share."""
+
+# B batch, T time, D model width, V vocabulary, K taps, P = K - 1 inputs before
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from runnel.mixer import Mixer, MixerConfig, SharingMixerConfig, state_dtype
+from runnel.models.feedforward import FeedForward, Kind
+from runnel.models.model import Model, ModelConfig
+from runnel.ops.convolution import causal_convolution, causal_convolution_step
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockConfig:
+    """What stands around the mixer in each block."""
+
+    convolution: int = 4
+    """taps of the causal depthwise convolution before the mixer; 0: none"""
+    norm: Literal["rms", "layer"] = "rms"
+    """the normalisation before each part"""
+    feedforward: Kind = "squared-relu"
+    """gelu, squared-relu, or gated (a gated linear unit)"""
+    expansion: float = 4.0
+    """hidden width of the feed-forward part as a multiple of dim"""
+    dropout: float = 0.0
+    """part of each branch's outputs set to zero while training (fraction)"""
+
+    def __post_init__(self) -> None:
+        if self.convolution < 0 or self.expansion <= 0 or not 0 <= self.dropout < 1:
+            raise ValueError(
+                "a block wants convolution >= 0, expansion > 0 and dropout in [0, 1); got "
+                f"{self.convolution}, {self.expansion}, {self.dropout}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackConfig(ModelConfig):
+    """A stack of blocks; `mixers` is repeated over the layers, so hybrids need no code."""
+
+    name: ClassVar[str] = "stack"
+
+    mixers: tuple[MixerConfig, ...]
+    """the layers' mixers by name, repeated in turn; their dim is the model's"""
+    block: BlockConfig = field(default_factory=BlockConfig)
+    """what stands around the mixers"""
+    tied: bool = False
+    """read out with the embedding's own matrix"""
+
+    @classmethod
+    def complete(cls, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Fill the model's width into mixers that are written without one, or by name alone."""
+        full = dict(plain)
+        mixers = plain.get("mixers")
+        if isinstance(mixers, str):
+            mixers = [name.strip() for name in mixers.split(",")]
+        if isinstance(mixers, (list, tuple)) and "dim" in plain:
+            named = [{"type": m} if isinstance(m, str) else m for m in mixers]
+            full["mixers"] = [
+                {**m, "dim": plain["dim"]} if isinstance(m, Mapping) else m for m in named
+            ]
+        return full
+
+    def __post_init__(self) -> None:
+        if min(self.vocab_size, self.dim, self.layers, len(self.mixers)) < 1:
+            raise ValueError(
+                "a stack wants vocab_size, dim, layers and mixers of at least 1; got "
+                f"{self.vocab_size}, {self.dim}, {self.layers}, {len(self.mixers)}"
+            )
+        same = tuple(m if m.dim == self.dim else replace(m, dim=self.dim) for m in self.mixers)
+        object.__setattr__(self, "mixers", same)
+
+    def build(self) -> "Stack":
+        """Make the model with fresh weights."""
+        return Stack(self)
+
+
+class BlockState(NamedTuple):
+    """The state of one block: its mixer's, and the inputs that its convolution still needs."""
+
+    mixer: tuple[Any, ...]
+    tail_BPD: Tensor
+
+
+class Block(nn.Module):
+    """x + mixer(norm(conv(x))), then x + feed-forward(norm(x))."""
+
+    def __init__(self, dim: int, config: BlockConfig, mixer: Mixer[Any]) -> None:
+        super().__init__()
+        taps_KD = _identity_taps(config.convolution, dim) if config.convolution else None
+        self.taps_KD = None if taps_KD is None else nn.Parameter(taps_KD)
+        norm = nn.RMSNorm if config.norm == "rms" else nn.LayerNorm
+        self.mixer_norm, self.feedforward_norm = norm(dim), norm(dim)
+        self.mixer = mixer
+        self.feedforward = FeedForward(dim, round(config.expansion * dim), config.feedforward)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def init_state(self, batch_size: int) -> BlockState:
+        """The mixer's own, and zeros before the first token."""
+        weight_D = self.mixer_norm.weight
+        before = 0 if self.taps_KD is None else len(self.taps_KD) - 1
+        tail = weight_D.new_zeros(batch_size, before, len(weight_D), dtype=state_dtype(weight_D))
+        return BlockState(self.mixer.init_state(batch_size), tail)
+
+    def forward(
+        self, x_BTD: Tensor, state: BlockState, reset_BT: Tensor | None
+    ) -> tuple[Tensor, BlockState]:
+        """The block's outputs (B, T, D) and the state after them."""
+        u_BTD, tail = x_BTD, state.tail_BPD
+        if self.taps_KD is not None:
+            u_BTD, tail = causal_convolution(x_BTD, self.taps_KD, tail, reset_BT)
+        y_BTD, mixer = self.mixer(self.mixer_norm(u_BTD), state.mixer, reset_BT)
+        x_BTD = x_BTD + self.dropout(y_BTD)
+        return self._channels(x_BTD), BlockState(mixer, tail)
+
+    def step(self, x_BD: Tensor, state: BlockState) -> tuple[Tensor, BlockState]:
+        """One token of `forward`."""
+        u_BD, tail = x_BD, state.tail_BPD
+        if self.taps_KD is not None:
+            u_BD, tail = causal_convolution_step(x_BD, self.taps_KD, tail)
+        y_BD, mixer = self.mixer.step(self.mixer_norm(u_BD), state.mixer)
+        return self._channels(x_BD + self.dropout(y_BD)), BlockState(mixer, tail)
+
+    def _channels(self, x: Tensor) -> Tensor:
+        return x + self.dropout(self.feedforward(self.feedforward_norm(x)))
+
+
+class Stack(Model[tuple[BlockState, ...]]):
+    """Embedding, blocks, norm, head."""
+
+    config: StackConfig
+
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.dim)
+        mixers, shared = _build_mixers(config)
+        self.shared = nn.ModuleDict(shared)
+        self.blocks = nn.ModuleList(Block(config.dim, config.block, m) for m in mixers)
+        self.norm = (nn.RMSNorm if config.block.norm == "rms" else nn.LayerNorm)(config.dim)
+        self.head = nn.Linear(config.dim, config.vocab_size, bias=not config.tied)
+        if config.tied:
+            self.head.weight = self.embedding.weight
+        self._initialise()
+
+    def init_state(self, batch_size: int) -> tuple[BlockState, ...]:
+        """One state for each block."""
+        return tuple(block.init_state(batch_size) for block in self.blocks)
+
+    def forward(
+        self,
+        tokens_BT: Tensor,
+        state: tuple[BlockState, ...] | None = None,
+        reset_BT: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[BlockState, ...]]:
+        """See `Model.forward`."""
+        x_BTD = self.embedding(tokens_BT)
+        state = self.init_state(len(tokens_BT)) if state is None else state
+        after = []
+        for block, before in zip(self.blocks, state, strict=True):
+            x_BTD, block_state = block(x_BTD, before, reset_BT)
+            after.append(block_state)
+        return self.head(self.norm(x_BTD)), tuple(after)
+
+    def step(
+        self, token_B: Tensor, state: tuple[BlockState, ...]
+    ) -> tuple[Tensor, tuple[BlockState, ...]]:
+        """See `Model.step`."""
+        x_BD = self.embedding(token_B)
+        after = []
+        for block, before in zip(self.blocks, state, strict=True):
+            x_BD, block_state = block.step(x_BD, before)
+            after.append(block_state)
+        return self.head(self.norm(x_BD)), tuple(after)
+
+    def _initialise(self) -> None:
+        """Each branch adds nothing at first; the logits start near zero."""
+        with torch.no_grad():
+            self.embedding.weight.normal_(std=0.02 if self.config.tied else 1.0)
+            if not self.config.tied:
+                self.head.weight.normal_(std=0.02)
+                self.head.bias.zero_()
+            for block in self.blocks:
+                for part in (block.mixer, block.feedforward):
+                    if isinstance(getattr(part, "output", None), nn.Linear):
+                        part.output.weight.zero_()
+                        part.output.bias.zero_()
+
+
+def _identity_taps(taps: int, dim: int) -> Tensor:
+    """A convolution that passes its input through: tap 0 is one, the others zero."""
+    weight_KD = torch.zeros(taps, dim)
+    weight_KD[0] = 1.0
+    return weight_KD
+
+
+def _build_mixers(config: StackConfig) -> tuple[list[Mixer[Any]], dict[str, nn.Module]]:
+    """The layers' mixers in order, and the modules that some of them share, by the mixer's name."""
+    kinds = [config.mixers[i % len(config.mixers)] for i in range(config.layers)]
+    mixers: list[Mixer[Any] | None] = [None] * config.layers
+    shared: dict[str, nn.Module] = {}
+    for i, kind in enumerate(dict.fromkeys(kinds)):
+        places = [k for k, other in enumerate(kinds) if other == kind]
+        if isinstance(kind, SharingMixerConfig):
+            made, shared[f"{kind.name}-{i}"] = kind.build_layers(len(places))
+        else:
+            made = [kind.build() for _ in places]
+        for place, mixer in zip(places, made, strict=True):
+            mixers[place] = mixer
+    return [mixer for mixer in mixers if mixer is not None], shared
