@@ -60,7 +60,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     module.double().eval()
     with torch.no_grad():  # zero-initialised branches would make every law hold
         for parameter in module.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
 
     def draw(batch: int, time: int) -> Tensor:
         if level == "mixer":

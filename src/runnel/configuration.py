@@ -28,19 +28,21 @@ _REGISTRIES: dict[type, Mapping[str, type]] = {}
 _EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
-def registry(package: types.ModuleType, base: type[T]) -> dict[str, type[T]]:
+def registry(package: types.ModuleType, base: Any) -> dict[str, Any]:
     """The concrete classes below `base` in the modules of `package`, by name; one walk, no list.
 
     Fields of type `base` may from then on hold any of them, tagged by that name.
     """
-    found: dict[str, type[T]] = {}
+    found: dict[str, Any] = {}
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
-        for cls in vars(module).values():
+        members: list[Any] = list(vars(module).values())
+        for cls in members:  # any attribute may be a class
             if isinstance(cls, type) and issubclass(cls, base) and not inspect.isabstract(cls):
-                found[cls.name] = cls  # type: ignore[attr-defined]
-    _REGISTRIES[base] = dict(sorted(found.items()))
-    return _REGISTRIES[base]
+                found[cls.name] = cls
+    found = dict(sorted(found.items()))
+    _REGISTRIES[base] = found
+    return found
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -179,6 +181,10 @@ def _scalar(lenient: bool) -> Callable[[Any, Any], Any]:
     return structure
 
 
+def _is(*origins: Any) -> Callable[[Any], bool]:
+    return lambda kind: typing.get_origin(kind) in origins
+
+
 def _converter(*, lenient: bool) -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for scalar in _EXPECTED:
@@ -229,18 +235,16 @@ def _converter(*, lenient: bool) -> Converter:
         unstructure = make_dict_unstructure_fn(cls, converter)
         return lambda config: {"type": cls.name} | unstructure(config)
 
-    converter.register_structure_hook_func(
-        lambda t: typing.get_origin(t) in (typing.Union, types.UnionType), union
-    )
-    converter.register_structure_hook_func(lambda t: typing.get_origin(t) is typing.Literal, choice)
-    converter.register_structure_hook_func(lambda t: typing.get_origin(t) is tuple, many)
+    converter.register_structure_hook_func(_is(typing.Union, types.UnionType), union)
+    converter.register_structure_hook_func(_is(typing.Literal), choice)
+    converter.register_structure_hook_func(_is(tuple), many)
     converter.register_structure_hook_factory(lambda t: hasattr(t, "complete"), completed)
     converter.register_structure_hook_func(lambda t: t in _REGISTRIES, tagged)
     converter.register_unstructure_hook_factory(
         lambda t: any(t in registry.values() for registry in _REGISTRIES.values()), named
     )
     converter.register_unstructure_hook_func(
-        lambda t: typing.get_origin(t) is tuple,
+        _is(tuple),
         lambda value: [converter.unstructure(v, type(v)) for v in value],
     )
     converter.register_unstructure_hook_func(

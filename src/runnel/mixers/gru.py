@@ -46,7 +46,7 @@ class GRU(Mixer[GRUState]):
 
     def init_state(self, batch_size: int) -> GRUState:
         """Zero."""
-        weight = self.cell.weight_hh_l0
+        weight = self.cell.all_weights[0][0]
         zeros = weight.new_zeros(batch_size, self.config.dim, dtype=state_dtype(weight))
         return GRUState(zeros)
 
@@ -68,9 +68,10 @@ class GRU(Mixer[GRUState]):
 
     def step(self, x_BD: Tensor, state: GRUState) -> tuple[Tensor, GRUState]:
         """See `Mixer.step`."""
-        cell, h_BD = self.cell, state.h_BD
-        r_x, z_x, n_x = F.linear(x_BD, cell.weight_ih_l0, cell.bias_ih_l0).chunk(3, dim=-1)
-        r_h, z_h, n_h = F.linear(h_BD, cell.weight_hh_l0, cell.bias_hh_l0).chunk(3, dim=-1)
+        h_BD = state.h_BD
+        weight_x, weight_h, bias_x, bias_h = self.cell.all_weights[0]
+        r_x, z_x, n_x = F.linear(x_BD, weight_x, bias_x).chunk(3, dim=-1)
+        r_h, z_h, n_h = F.linear(h_BD, weight_h, bias_h).chunk(3, dim=-1)
         r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
         h_BD = torch.lerp(torch.tanh(n_x + r * n_h), h_BD, z)
         return h_BD, GRUState(h_BD)

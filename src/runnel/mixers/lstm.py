@@ -48,12 +48,13 @@ class LSTM(Mixer[LSTMState]):
         self.config = config
         self.cell = nn.LSTM(config.dim, config.dim, batch_first=True)
         with torch.no_grad():
-            self.cell.bias_hh_l0.zero_()
-            self.cell.bias_ih_l0[config.dim : 2 * config.dim] = config.forget_bias
+            _, _, bias_x, bias_h = self.cell.all_weights[0]
+            bias_h.zero_()
+            bias_x[config.dim : 2 * config.dim] = config.forget_bias
 
     def init_state(self, batch_size: int) -> LSTMState:
         """Zero."""
-        weight = self.cell.weight_hh_l0
+        weight = self.cell.all_weights[0][0]
         zeros = weight.new_zeros(batch_size, self.config.dim, dtype=state_dtype(weight))
         return LSTMState(zeros, zeros)
 
@@ -75,9 +76,8 @@ class LSTM(Mixer[LSTMState]):
 
     def step(self, x_BD: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         """See `Mixer.step`."""
-        cell = self.cell
-        gates = F.linear(x_BD, cell.weight_ih_l0, cell.bias_ih_l0)
-        gates = gates + F.linear(state.h_BD, cell.weight_hh_l0, cell.bias_hh_l0)
+        weight_x, weight_h, bias_x, bias_h = self.cell.all_weights[0]
+        gates = F.linear(x_BD, weight_x, bias_x) + F.linear(state.h_BD, weight_h, bias_h)
         i, f, g, o = gates.chunk(4, dim=-1)
         c_BD = torch.sigmoid(f) * state.c_BD + torch.sigmoid(i) * torch.tanh(g)
         h_BD = torch.sigmoid(o) * torch.tanh(c_BD)

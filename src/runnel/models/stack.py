@@ -149,7 +149,7 @@ class Stack(Model[tuple[BlockState, ...]]):
 
     def init_state(self, batch_size: int) -> tuple[BlockState, ...]:
         """One state for each block."""
-        return tuple(block.init_state(batch_size) for block in self.blocks)
+        return tuple(block.init_state(batch_size) for block in self._blocks())
 
     def forward(
         self,
@@ -161,7 +161,7 @@ class Stack(Model[tuple[BlockState, ...]]):
         x_BTD = self.embedding(tokens_BT)
         state = self.init_state(len(tokens_BT)) if state is None else state
         after = []
-        for block, before in zip(self.blocks, state, strict=True):
+        for block, before in zip(self._blocks(), state, strict=True):
             x_BTD, block_state = block(x_BTD, before, reset_BT)
             after.append(block_state)
         return self.head(self.norm(x_BTD)), tuple(after)
@@ -172,7 +172,7 @@ class Stack(Model[tuple[BlockState, ...]]):
         """See `Model.step`."""
         x_BD = self.embedding(token_B)
         after = []
-        for block, before in zip(self.blocks, state, strict=True):
+        for block, before in zip(self._blocks(), state, strict=True):
             x_BD, block_state = block.step(x_BD, before)
             after.append(block_state)
         return self.head(self.norm(x_BD)), tuple(after)
@@ -184,11 +184,14 @@ class Stack(Model[tuple[BlockState, ...]]):
             if not self.config.tied:
                 self.head.weight.normal_(std=0.02)
                 self.head.bias.zero_()
-            for block in self.blocks:
-                for part in (block.mixer, block.feedforward):
-                    if isinstance(getattr(part, "output", None), nn.Linear):
-                        part.output.weight.zero_()
-                        part.output.bias.zero_()
+            for block in self._blocks():
+                for output in (getattr(block.mixer, "output", None), block.feedforward.output):
+                    if isinstance(output, nn.Linear):
+                        output.weight.zero_()
+                        output.bias.zero_()
+
+    def _blocks(self) -> list[Block]:
+        return list(self.blocks)  # type: ignore[arg-type]
 
 
 def _identity_taps(taps: int, dim: int) -> Tensor:
