@@ -1,0 +1,138 @@
+"""A model from a run directory, a checkpoint directory or a .safetensors beside its config.json."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from runnel.configuration import from_plain
+from runnel.data.tokenizers import tokenizer_from_plain
+from runnel.errors import InputError
+from runnel.models.model import Model, ModelConfig
+from runnel.storage import checkpoint as checkpoints
+from runnel.storage import files, strict_json, tensors
+from runnel.storage.checkpoint import DamagedCheckpoint
+from runnel.storage.run import CONFIG, MODEL, TOKENIZER, RunDirectory, read_config
+
+
+class _Source(NamedTuple):
+    weights: dict[str, Tensor]
+    name: str
+    directory: Path
+    """holds config.json, and tokenizer.json where there is one"""
+
+
+def load_model(path: str | Path) -> Model[Any]:
+    """The trained model at a path, in evaluation mode, with its tokenizer where there is one.
+
+    The path itself may be a link; within a run links are not followed. InputError names what is
+    missing, damaged or does not fit.
+    """
+    source = _find(Path(path))
+    plain = read_config(source.directory / CONFIG)
+    if "model" not in plain:
+        raise InputError(f"{CONFIG}: expected a field model; got {', '.join(plain)[:200]!r}")
+    kind: Any = ModelConfig
+    config: ModelConfig = from_plain(kind, plain["model"], where=CONFIG)
+    model = _build(config, source)
+    model.load_state_dict(source.weights)
+    model.tokenizer = _tokenizer(source.directory, model)
+    return model.eval()
+
+
+def _find(path: Path) -> _Source:
+    # os.path, unlike Path, answers no to names too long for the system.
+    if path.suffix == ".safetensors" and os.path.isfile(path):
+        path = path.resolve()
+        return _Source(_read_file(path), path.name, path.parent)
+    if os.path.exists(path / checkpoints.MANIFEST):
+        path = path.resolve()
+        beside = (path / CONFIG).exists()
+        return _Source(
+            checkpoints.read_model(path), checkpoints.MODEL, path if beside else path.parent.parent
+        )
+    run = RunDirectory.open(path)
+    if (run.path / MODEL).exists():
+        return _Source(_read_file(run.path / MODEL), MODEL, run.path)
+    return _Source(_read_checkpoint(run), checkpoints.MODEL, run.path)
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    return tensors.load(files.read_regular(path, tensors.LARGEST), path.name)
+
+
+def _read_checkpoint(run: RunDirectory) -> dict[str, Tensor]:
+    """The weights of the best checkpoint, or of the newest whole one, with a warning."""
+    best = run.best()
+    if best is None:
+        raise InputError(
+            f"expected a run directory with a checkpoint; got {run.path}, which has none yet; "
+            "train it further"
+        )
+    damages: list[str] = []
+    for directory in (best, *(p for p in checkpoints.find(run.checkpoints) if p != best)):
+        try:
+            weights = checkpoints.read_model(directory)
+        except DamagedCheckpoint as damage:
+            damages.append(str(damage))
+            continue
+        if damages:
+            warnings.warn(f"{damages[0]}; loaded {directory.name} instead", stacklevel=2)
+        return weights
+    raise InputError(
+        f"expected a run directory with a whole checkpoint; got {run.path}, which has "
+        f"{len(damages)}, none of them whole; first: {damages[0]}"
+    )
+
+
+def _build(config: ModelConfig, source: _Source) -> Model[Any]:
+    """A model of the shapes in the file; compared before any memory is taken for it."""
+    if config.layers > len(source.weights):
+        raise InputError(
+            f"{source.name}: expected tensors for the {config.layers} layers of {CONFIG}; "
+            f"got {len(source.weights)}"
+        )
+    with torch.random.fork_rng(devices=[]):
+        with torch.device("meta"):
+            _compare(config.build().state_dict(), source)
+        return config.build()
+
+
+def _compare(expected: dict[str, Tensor], source: _Source) -> None:
+    for name, wanted in expected.items():
+        if name not in source.weights:
+            raise InputError(f"{source.name}: expected a tensor {name}; it is missing")
+        found = source.weights[name]
+        if found.shape != wanted.shape:
+            raise InputError(
+                f"{source.name}: expected {name} of shape {tuple(wanted.shape)}; "
+                f"got {tuple(found.shape)}"
+            )
+        if found.dtype != wanted.dtype and not (
+            found.is_floating_point() and wanted.is_floating_point()
+        ):
+            raise InputError(f"{source.name}: expected {name} as {wanted.dtype}; got {found.dtype}")
+    for name in source.weights:
+        if name not in expected:
+            raise InputError(
+                f"{source.name}: expected only the tensors of the model in {CONFIG}; "
+                f"got {name[:80]!r} as well"
+            )
+
+
+def _tokenizer(directory: Path, model: Model[Any]) -> Any:
+    path = directory / TOKENIZER
+    if not path.exists():
+        return None
+    tokenizer = tokenizer_from_plain(
+        strict_json.parse(files.read_regular(path, strict_json.LARGEST), TOKENIZER)
+    )
+    if tokenizer.vocab_size != model.config.vocab_size:
+        raise InputError(
+            f"{TOKENIZER}: expected {model.config.vocab_size} tokens as {CONFIG} says; "
+            f"got {tokenizer.vocab_size}"
+        )
+    return tokenizer
