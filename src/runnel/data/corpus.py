@@ -17,7 +17,7 @@ from runnel.data.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer, Toke
 from runnel.errors import InputError
 
 _MANY_DOCUMENTS = 100
-_BLOCK = 2**20
+_BLOCK = 2**16
 
 
 @dataclass(frozen=True, eq=False)

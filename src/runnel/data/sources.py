@@ -61,10 +61,17 @@ def open_source(
         return Source(source, f"{corpus.description} ({corpus.origin})", texts, None)
     if source.startswith("hf:"):
         return _open_hub(source, field)
-    path = Path(source).expanduser()
-    if source and path.is_dir():
+    try:
+        path = Path(source).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"expected a path that can be read; got {source[:200]!r} ({reason}); give another one"
+        ) from None
+    if source and is_folder:
         return _open_folder(path, field, separator)
-    if source and path.is_file():
+    if is_file:
         documents = read_file(path, field=field, separator=separator)
         return Source(path.name, f"the file {path.name}", documents, None)
     raise _unknown(source, path)

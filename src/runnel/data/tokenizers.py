@@ -16,7 +16,7 @@ Tokens = npt.NDArray[np.uint16]
 
 FORMAT = 1
 MOST_CHARACTERS = 2**16 - 1
-_BLOCK = 2**20
+_BLOCK = 2**16
 
 
 class Decoder(ABC):
