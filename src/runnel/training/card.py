@@ -1,0 +1,100 @@
+"""README.md of a run: the model card."""
+
+import platform
+from typing import Any
+
+import torch
+
+from runnel.configuration import fields
+from runnel.data.corpus import Corpus
+from runnel.models.model import Model, ModelConfig
+from runnel.training.config import Recipe
+from runnel.training.schedule import Budget, Spent
+
+
+def model_card(
+    recipe: Recipe,
+    corpus: Corpus,
+    model: Model[Any],
+    spent: Spent,
+    outcome: dict[str, Any],
+    precision: torch.dtype,
+) -> str:
+    """The card in Markdown; `outcome` has validation_loss, bits_per_byte, best_step and so on."""
+    parameters = sum(p.numel() for p in model.parameters())
+    state = sum(_floats(part) for part in model.init_state(1))
+    device = next(model.parameters()).device
+    rows = {
+        "architecture": f"{recipe.model.name}: {_described(recipe.model)}",
+        "parameters": f"{parameters:,}",
+        "state per stream": f"{state:,} numbers ({4 * state / 1000:,.1f} kB in float32)",
+        "tokenizer": f"{corpus.tokenizer.name}, {corpus.tokenizer.vocab_size:,} tokens",
+        "data": f"{corpus.name}: {corpus.description}",
+        "data SHA-256": f"`{corpus.sha256}`",
+        "documents": f"{corpus.documents[0]:,} to train, {corpus.documents[1]:,} to validate; "
+        f"{corpus.bytes / 1e6:,.2f} MB",
+        "budget": str(Budget.of(recipe.training)),
+        "trained": f"{spent.steps:,} steps, {spent.tokens:,} tokens, {spent.seconds:,.1f} s",
+        "validation loss": f"{outcome['validation_loss']:.4f} nats/token, "
+        f"{outcome['bits_per_byte']:.4f} bits/byte over {outcome['validation_tokens']:,} tokens "
+        f"({outcome['protocol']})",
+        "weights of": f"step {outcome['best_step']:,}, the best by validation loss"
+        + (f"; running mean, decay {recipe.training.average}" if recipe.training.average else ""),
+        "machine": f"{_machine(device)}; {str(precision).removeprefix('torch.')} products; "
+        f"torch {torch.__version__}, Python {platform.python_version()}",
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"""# A language model trained with runnel
+
+| | |
+|---|---|
+{table}
+
+![loss](loss.svg)
+
+`config.json` is the whole recipe, `metrics.jsonl` every logged step, `samples.md` what the model
+wrote along the way.
+
+```python
+import runnel
+
+model = runnel.load("PATH_OF_THIS_DIRECTORY")
+print(runnel.generate(model, {recipe.prompts[0] if recipe.prompts else ""!r}, tokens=200))
+```
+
+## Limits
+
+A small model of one body of text: it continues text in the manner of that text and knows nothing
+else. What it writes is not checked for truth and may repeat what stands in the data. The loss holds
+for the validation text above and for no other.
+"""
+
+
+def _described(model: ModelConfig) -> str:
+    """The fields of the model itself and of its parts other than its mixers."""
+    return ", ".join(
+        f"{field.path} {field.value}" for field in fields(model) if field.path.count(".") < 2
+    )
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _floats(state: Any) -> int:
+    if isinstance(state, torch.Tensor):
+        return state.numel()
+    return sum(_floats(part) for part in state)

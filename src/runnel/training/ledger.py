@@ -1,0 +1,67 @@
+"""What a run has measured since its last line of metrics, and the lines themselves."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runnel.inference import Evaluation
+from runnel.training.config import Interval
+from runnel.training.schedule import Spent
+from runnel.training.trainer import Step
+
+
+def due(every: Interval, before: Spent, after: Spent) -> bool:
+    """Whether a step that led from `before` to `after` passed a mark of the interval."""
+    if every.steps is not None:
+        return after.steps // every.steps > before.steps // every.steps
+    if every.seconds is not None:
+        return int(after.seconds / every.seconds) > int(before.seconds / every.seconds)
+    return False
+
+
+@dataclass
+class Ledger:
+    """Sums over the steps since the last line; numbers only, so that it can be saved."""
+
+    steps: int = 0
+    loss: float = 0.0
+    gradient_norm: float = 0.0
+    learning_rate: float = 0.0
+    tokens_before: int = 0
+    seconds_before: float = 0.0
+
+    def add(self, step: Step) -> None:
+        """Count one optimizer step in."""
+        self.steps += 1
+        self.loss += step.loss
+        self.gradient_norm += step.gradient_norm
+        self.learning_rate = step.learning_rate
+
+    def line(self, spent: Spent) -> dict[str, Any]:
+        """A line of metrics: means over the steps since the last one, where the ledger restarts."""
+        steps = max(1, self.steps)
+        seconds = spent.seconds - self.seconds_before
+        line = {
+            "step": spent.steps,
+            "tokens": spent.tokens,
+            "seconds": round(spent.seconds, 3),
+            "loss": self.loss / steps,
+            "learning_rate": self.learning_rate,
+            "gradient_norm": self.gradient_norm / steps,
+            "tokens_per_second": round((spent.tokens - self.tokens_before) / max(seconds, 1e-9), 1),
+        }
+        self.steps, self.loss, self.gradient_norm = 0, 0.0, 0.0
+        self.tokens_before, self.seconds_before = spent.tokens, spent.seconds
+        return line
+
+    def plain(self) -> dict[str, Any]:
+        """The ledger as JSON."""
+        return asdict(self)
+
+
+def judged(evaluation: Evaluation) -> dict[str, Any]:
+    """What an evaluation adds to a line of metrics."""
+    return {
+        "validation_loss": evaluation.loss,
+        "bits_per_byte": evaluation.bits_per_byte,
+        "validation_tokens": evaluation.tokens,
+    }

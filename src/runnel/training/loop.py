@@ -1,0 +1,149 @@
+"""Training: from a recipe to a run directory, and on from where an earlier call stopped."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runnel.configuration import from_plain, to_plain
+from runnel.data import Corpus, open_corpus
+from runnel.errors import InputError
+from runnel.storage.checkpoint import Checkpoint
+from runnel.storage.run import RunDirectory, holds_run
+from runnel.training import randomness
+from runnel.training.config import Recipe
+from runnel.training.precision import choose_device
+from runnel.training.progress import Progress, choose_progress
+from runnel.training.resume import check_same_run
+from runnel.training.run import Run
+from runnel.training.signals import Signals
+from runnel.training.trainer import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a run ended."""
+
+    path: Path
+    """the run directory"""
+    steps: int
+    tokens: int
+    seconds: float
+    """of training steps"""
+    validation_loss: float | None
+    """of the published weights on all validation text (nats/token); none if interrupted"""
+    bits_per_byte: float | None
+    best_step: int | None
+    """the step whose weights are published"""
+    interrupted_by: int | None
+    """the number of the signal that ended the run early, after it had saved"""
+    already_finished: bool
+    """there was nothing left to do"""
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    resume: Literal["auto", "never", "must"] = "auto",
+    device: str = "auto",
+    quiet: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Train `recipe` into the run directory `out` until its budget is spent.
+
+    A run that `out` already holds is gone on with if its configuration is the same or its budget
+    shorter; `resume` says whether it may (auto), must not (never) or must be there (must). On a CPU
+    a budget in steps or tokens then ends bit for bit where an undisturbed run would have. Raises
+    InputError before anything is written, DivergedError at the first loss or gradient that is not
+    finite, DiskError when saving fails; the last good checkpoint stays in each case.
+    """
+    if resume not in ("auto", "never", "must"):
+        raise InputError(f"expected resume to be auto, never or must; got {resume!r}")
+    out = Path(out)
+    place = choose_device(device)
+    _check_directory(out, resume)
+    corpus = open_corpus(recipe.data)
+    recipe = resolve(recipe, corpus)
+    shown = progress if progress is not None else choose_progress(quiet)
+    signals = Signals()
+    with randomness.own_generators(place), signals.watch():
+        trainer = Trainer(recipe, corpus, place)
+        directory, checkpoint, longer = _open(out, recipe, corpus, resume, shown)
+        with directory:
+            run = Run(trainer, corpus, directory, shown, signals)
+            finished = checkpoint is not None and run.restore(checkpoint, longer)
+            if checkpoint is None:
+                run.begin()
+            if not finished:
+                try:
+                    run.train()
+                finally:
+                    shown.stop()
+            else:
+                run.publish()
+                shown.note(f"{out} is finished: {trainer.budget} are spent; nothing to do")
+        outcome = run.outcome or {}
+        return Result(
+            path=out,
+            steps=trainer.spent.steps,
+            tokens=trainer.spent.tokens,
+            seconds=trainer.spent.seconds,
+            validation_loss=outcome.get("validation_loss"),
+            bits_per_byte=outcome.get("bits_per_byte"),
+            best_step=run.best_step,
+            interrupted_by=None if run.outcome else signals.received,
+            already_finished=finished,
+        )
+
+
+def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
+    """The recipe with its model's vocabulary made that of the corpus's tokenizer."""
+    size = corpus.tokenizer.vocab_size
+    try:
+        model = dataclasses.replace(recipe.model, vocab_size=size)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return dataclasses.replace(recipe, model=model)
+
+
+def _check_directory(out: Path, resume: str) -> None:
+    """Refuse early, before minutes go into reading a corpus, what would be refused later."""
+    there = holds_run(out)
+    if resume == "never" and there:
+        raise InputError(
+            f"expected an --out without a run, because of --resume never; got {out}, which holds "
+            "one; choose another, or --resume auto to go on with it"
+        )
+    if resume == "must" and not there:
+        raise InputError(
+            f"expected a run to resume in {out}; there is none; use --resume auto to start one"
+        )
+
+
+def _open(
+    out: Path, recipe: Recipe, corpus: Corpus, resume: str, shown: Progress
+) -> tuple[RunDirectory, Checkpoint | None, bool]:
+    """The locked run directory, what to go on from, and whether the budget is a longer one."""
+    if not holds_run(out):
+        created = RunDirectory.create(out, to_plain(recipe), corpus.tokenizer.to_plain())
+        return created, None, False
+    directory = RunDirectory.open(out)
+    directory.lock()
+    try:
+        saved = from_plain(Recipe, directory.config())
+        longer = check_same_run(saved, recipe, str(out))
+        checkpoint, skipped = directory.find_resumable(resume == "must")
+        for reason in skipped:
+            shown.note(f"skipped a damaged checkpoint: {reason}")
+        if checkpoint is not None and checkpoint.state.get("corpus") != corpus.sha256:
+            raise InputError(
+                f"expected the text that the run in {out} was trained on; it has changed since; "
+                "restore it, or choose another --out"
+            )
+        if longer:
+            directory.write_config(to_plain(recipe))
+        return directory, checkpoint, longer
+    except BaseException:
+        directory.close()
+        raise

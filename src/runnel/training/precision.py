@@ -1,0 +1,48 @@
+"""Which number format the matrix products of training run in."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import torch
+
+from runnel.errors import InputError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; auto is the GPU where there is one. InputError if it is missing."""
+    if name not in ("auto", "cpu") and not name.startswith("cuda"):
+        raise InputError(f"expected a device of auto, cpu, cuda; got {name!r}")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(
+            f"expected a CUDA device; this machine has none; try --device cpu, not {name}"
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 faster than float32.
+
+    On a CPU that takes AMX or the AVX-512 instruction; without them torch emulates it at a third
+    of float32's speed.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def choose_precision(
+    precision: Literal["auto", "float32", "bfloat16"], device: torch.device
+) -> torch.dtype:
+    """The format of matrix products; weights, states, losses and moments stay in float32."""
+    if precision == "auto":
+        return torch.bfloat16 if fast_bfloat16(device) else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def autocast(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
+    """A context in which matrix products run in `dtype`."""
+    if dtype == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=dtype)

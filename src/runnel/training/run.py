@@ -1,0 +1,248 @@
+"""A run in its directory: steps, lines of metrics, evaluations, samples and checkpoints."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from runnel.data.corpus import Corpus
+from runnel.errors import InputError
+from runnel.inference import Evaluation, evaluate, generate
+from runnel.models.model import Model
+from runnel.storage.background import BackgroundWriter
+from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint, read_model
+from runnel.storage.run import RunDirectory
+from runnel.training.card import model_card
+from runnel.training.config import Interval
+from runnel.training.ledger import Ledger, due, judged
+from runnel.training.picture import draw_loss
+from runnel.training.progress import Progress
+from runnel.training.signals import Aborted, Signals
+from runnel.training.trainer import Trainer, build_model, load_weights
+
+_SAMPLE_TOKENS = 300
+_STATE = {
+    "trainer": dict,
+    "ledger": dict,
+    "best": dict,
+    "owed": bool,
+    "outcome": dict,
+    "corpus": str,
+    "budget": str,
+}
+
+
+class Run:
+    """What happens around the trainer's steps; `train` goes on from wherever the state is."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        corpus: Corpus,
+        directory: RunDirectory,
+        progress: Progress,
+        signals: Signals,
+    ) -> None:
+        self.outcome: dict[str, Any] = {}
+        """what the finished run reached; empty before"""
+        self._trainer, self._corpus, self._directory = trainer, corpus, directory
+        self._progress, self._signals = progress, signals
+        self._training = trainer.recipe.training
+        self._ledger = Ledger()
+        self._best: dict[str, Any] = {}
+        self._owed = False
+        self._announce: dict[str, Any] = {}
+        self._prompts = _usable(trainer.recipe.prompts, corpus)
+
+    @property
+    def best_step(self) -> int | None:
+        """The step of the lowest validation loss so far; none before the first evaluation."""
+        return self._best.get("step")
+
+    def begin(self) -> None:
+        """Start from nothing: drop what a run that never saved may have left."""
+        self._directory.metrics.truncate_after(-1)
+        self._directory.truncate_samples_after(-1)
+
+    def restore(self, checkpoint: Checkpoint, longer: bool) -> bool:
+        """Take a checkpoint's state up; True if there is nothing left to do."""
+        state = checkpoint.state
+        try:
+            if {name: type(value) for name, value in state.items()} != _STATE:
+                raise TypeError("other fields")
+            self._trainer.load(checkpoint.model, checkpoint.training, state["trainer"])
+            self._ledger = Ledger(**state["ledger"])
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"expected a training run's state in the checkpoint of step {checkpoint.step}; "
+                f"got {error}; resume with the version that wrote it"
+            ) from None
+        self._best, self._owed, self.outcome = state["best"], state["owed"], state["outcome"]
+        if longer:
+            self.outcome = {}
+            self._announce = {"budget": str(self._trainer.budget), "budget_before": state["budget"]}
+        if not self.outcome:
+            self._directory.metrics.truncate_after(checkpoint.step)
+            self._directory.truncate_samples_after(checkpoint.step)
+        return bool(self.outcome)
+
+    def train(self) -> None:
+        """Step until the budget is spent or a signal comes; then finish, or save and stop."""
+        trainer, training = self._trainer, self._training
+        log, evaluation, save = map(
+            Interval.parse, (training.log_every, training.evaluate_every, training.save_every)
+        )
+        self._progress.start(self._heading(), trainer.budget)
+        with BackgroundWriter(self._directory) as writer:
+            try:
+                if self._owed:
+                    self._evaluate(writer)
+                while not trainer.budget.exhausted(trainer.spent):
+                    if self._signals.received is not None:
+                        raise Aborted
+                    before = trainer.spent
+                    self._ledger.add(trainer.step())
+                    self._progress.step(trainer.spent)
+                    last = trainer.budget.exhausted(trainer.spent)
+                    if last or due(evaluation, before, trainer.spent):
+                        self._owed = True
+                        self._evaluate(writer)
+                    elif due(log, before, trainer.spent):
+                        self._write_line({})
+                    if not last and due(save, before, trainer.spent):
+                        self._save(writer)
+                self._finish(writer)
+            except Aborted:
+                self._save(writer)
+
+    def publish(self) -> None:
+        """Write the best weights where everyone who loads this run finds them."""
+        self._directory.publish(self._best_weights())
+
+    def _evaluate(self, writer: BackgroundWriter) -> None:
+        """Judge the weights, write the line, the samples and the picture, and save a new best.
+
+        What is owed stays owed until all of it is done, for a signal may abort it.
+        """
+        step = self._trainer.spent.steps
+        with self._trainer.keeping() as model:
+            evaluation = self._judge(model, self._training.evaluate_tokens)
+            with self._signals.abortable():
+                texts = [(prompt, self._sample(model, prompt)) for prompt in self._prompts]
+        self._owed = False
+        self._write_line(judged(evaluation))
+        body = "".join(f"\n{_quoted(prompt + text)}\n" for prompt, text in texts)
+        self._directory.append_text(
+            "samples.md", f"## step {step}, validation loss {evaluation.loss:.4f}\n{body}\n"
+        )
+        if texts:
+            self._progress.sample("".join(texts[0]))
+        self._draw()
+        if not self._best or evaluation.loss < self._best["validation_loss"]:
+            self._best = {"step": step, "validation_loss": evaluation.loss}
+            if not self._trainer.budget.exhausted(self._trainer.spent):
+                self._save(writer)
+
+    def _finish(self, writer: BackgroundWriter) -> None:
+        """Judge the best weights on all validation text; card, checkpoint, and last the weights."""
+        if self._best["step"] != self._trainer.spent.steps:
+            writer.wait()
+        weights = self._best_weights()
+        best = self._best["step"]
+        with torch.random.fork_rng(devices=[]):
+            model = build_model(self._trainer.recipe, self._trainer.device)
+        load_weights(model, weights)
+        evaluation = self._judge(model, None)
+        whole = judged(evaluation)
+        self.outcome = {**whole, "best_step": best, "protocol": evaluation.protocol}
+        spent = self._trainer.spent
+        if evaluation.tokens > self._training.evaluate_tokens or best != spent.steps:
+            line = self._directory.metrics.read()[-1]
+            self._write({**line, **whole, "best_step": best})
+            self._draw()
+        card = model_card(
+            self._trainer.recipe, self._corpus, model, spent, self.outcome, self._trainer.dtype
+        )
+        self._directory.write_text("README.md", card)
+        self._save(writer)
+        writer.wait()
+        self._directory.publish(weights)
+
+    def _judge(self, model: Model[Any], limit: int | None) -> Evaluation:
+        with self._signals.abortable():
+            validation = self._corpus.validation
+            return evaluate(model, validation.tokens_N, self._corpus.tokenizer, limit=limit)
+
+    def _sample(self, model: Model[Any], prompt: str) -> str:
+        return generate(model, prompt, _SAMPLE_TOKENS, seed=self._training.seed)
+
+    def _best_weights(self) -> Mapping[str, torch.Tensor]:
+        """The weights of the best step: the trainer's own, or those of that step's checkpoint."""
+        here = self._trainer.spent.steps
+        path = self._directory.best()
+        if self._best["step"] != here and path is not None:
+            try:
+                return read_model(path)
+            except DamagedCheckpoint as damage:
+                self._progress.note(f"the best checkpoint is lost, the last stands in: {damage}")
+        self._best = {**self._best, "step": here}
+        return self._trainer.weights()
+
+    def _save(self, writer: BackgroundWriter) -> None:
+        step = self._trainer.spent.steps
+        state = {
+            "trainer": self._trainer.plain(),
+            "ledger": self._ledger.plain(),
+            "best": self._best,
+            "owed": self._owed,
+            "outcome": self.outcome,
+            "corpus": self._corpus.sha256,
+            "budget": str(self._trainer.budget),
+        }
+        checkpoint = Checkpoint(
+            step=step, model=self._trainer.weights(), training=self._trainer.tensors(), state=state
+        )
+        writer.save(checkpoint, best=self._best.get("step") == step)
+
+    def _write_line(self, more: dict[str, Any]) -> None:
+        line = self._ledger.line(self._trainer.spent)
+        self._write({**line, **more, **self._announce})
+        self._announce = {}
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._directory.metrics.append(line)
+        self._progress.line(line)
+
+    def _draw(self) -> None:
+        stream = self._corpus.train
+        picture = draw_loss(
+            self._directory.metrics.read(),
+            title=f"{self._trainer.recipe.model.name} on {self._corpus.name}",
+            bytes_per_token=stream.bytes / len(stream),
+        )
+        self._directory.write_text("loss.svg", picture)
+
+    def _heading(self) -> str:
+        parameters = sum(p.numel() for p in self._trainer.model.parameters())
+        return (
+            f"{self._trainer.recipe.model.name}, {parameters:,} parameters, on "
+            f"{self._corpus.name} ({self._corpus.bytes / 1e6:,.1f} MB), {self._trainer.budget}, "
+            f"{self._trainer.device}, {str(self._trainer.dtype).removeprefix('torch.')}"
+        )
+
+
+def _usable(prompts: tuple[str, ...], corpus: Corpus) -> list[str]:
+    """The prompts that the tokenizer can read; if it reads none, the beginning of a document."""
+    usable = []
+    for prompt in prompts:
+        try:
+            corpus.tokenizer.encode(prompt)
+        except InputError:
+            continue
+        usable.append(prompt)
+    return usable or [""] * bool(prompts)
+
+
+def _quoted(text: str) -> str:
+    """The text as a quotation in Markdown, whatever stands in it."""
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))

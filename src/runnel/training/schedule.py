@@ -1,0 +1,74 @@
+"""The learning rate against the budget, as a pure function of the part of it that is spent."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from runnel.training.config import ScheduleConfig, TrainingConfig
+
+
+def rate(progress: float, config: ScheduleConfig) -> float:
+    """The factor of the peak learning rate when `progress` in [0, 1] of the budget is spent.
+
+    Up in a straight line over `warmup`, level over `level`, then down to `final` at the end.
+    """
+    if not 0 <= progress <= 1:
+        raise ValueError(f"progress must lie in [0, 1]; got {progress}")
+    if progress < config.warmup:
+        return progress / config.warmup
+    if config.shape == "constant":
+        return 1.0
+    falling = 1 - config.warmup - config.level
+    if falling <= 0:
+        return 1.0
+    part = max(0.0, progress - config.warmup - config.level) / falling
+    down = part if config.shape == "linear" else (1 - math.cos(math.pi * part)) / 2
+    return 1 - (1 - config.final) * min(1.0, down)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has used up so far."""
+
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run trains: so many steps, tokens, or minutes of training steps."""
+
+    kind: Literal["steps", "tokens", "minutes"]
+    total: float
+
+    @classmethod
+    def of(cls, config: TrainingConfig) -> "Budget":
+        """The one budget that the configuration sets."""
+        if config.steps is not None:
+            return cls("steps", config.steps)
+        if config.tokens is not None:
+            return cls("tokens", config.tokens)
+        assert config.minutes is not None, "the configuration admits exactly one budget"
+        return cls("minutes", config.minutes)
+
+    def used(self, spent: Spent) -> float:
+        """How much is spent, in the budget's own unit."""
+        if self.kind == "minutes":
+            return spent.seconds / 60
+        return spent.steps if self.kind == "steps" else spent.tokens
+
+    def exhausted(self, spent: Spent) -> bool:
+        """Whether no further step is to be taken."""
+        return self.used(spent) >= self.total
+
+    def progress(self, spent: Spent, step: Spent) -> float:
+        """The part of the budget spent in the middle of the next step, which costs `step`.
+
+        The middle, so that neither the first step of a warm-up nor the last one of a decay to zero
+        is wasted. In [0, 1].
+        """
+        return min(1.0, (self.used(spent) + self.used(step) / 2) / self.total)
+
+    def __str__(self) -> str:
+        return f"{self.total:,.10g} {self.kind}"

@@ -1,0 +1,223 @@
+"""One optimizer step after another: the part of a run that decides its weights."""
+
+# B sequences, T tokens of a sequence, V vocabulary
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from runnel.data.corpus import Corpus
+from runnel.data.loader import Batch, Loader
+from runnel.errors import InputError
+from runnel.models.model import Model, Vocabulary
+from runnel.training import randomness
+from runnel.training.average import Average
+from runnel.training.config import Recipe
+from runnel.training.divergence import diverged
+from runnel.training.optimizers import Optimizers
+from runnel.training.precision import autocast, choose_precision
+from runnel.training.schedule import Budget, Spent, rate
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimizer step measured."""
+
+    loss: float
+    """mean over its tokens (nats/token)"""
+    gradient_norm: float
+    """before clipping"""
+    learning_rate: float
+    """of AdamW"""
+
+
+class Trainer:
+    """Weights, moments, running mean, data position and generators, advanced by `step`.
+
+    Everything that the next step depends on is in `tensors` and `plain`, so that a trainer which
+    loaded them goes on bit for bit. torch's default generators belong to it.
+    """
+
+    def __init__(self, recipe: Recipe, corpus: Corpus, device: torch.device) -> None:
+        training = recipe.training
+        self.recipe, self.device = recipe, device
+        self.budget = Budget.of(training)
+        self.spent = Spent()
+        self.dtype = choose_precision(training.precision, device)
+        seed = training.seed
+        order = randomness.derive(seed, "order")
+        # The loader comes first: it says cheaply that a text is too short.
+        self.loader = Loader(corpus.train, batch=training.batch, length=training.length, seed=order)
+        torch.manual_seed(randomness.derive(seed, "weights"))
+        self.model = build_model(recipe, device)
+        self.model.tokenizer = cast(Vocabulary, corpus.tokenizer)
+        torch.manual_seed(randomness.derive(seed, "dropout"))
+        self._optimizers = Optimizers(self.model, training, self.dtype)
+        self._average = Average(self.model, training.average) if training.average else None
+        self._last_step = Spent()
+        self._parameters = [p for p in self.model.parameters() if p.requires_grad]
+
+    def step(self) -> Step:
+        """Read the batches of one optimizer step and take it.
+
+        Raises DivergedError before any weight has changed if loss or gradient is not finite.
+        """
+        begin = time.perf_counter()
+        training = self.recipe.training
+        position = self.loader.position()
+        batches = [next(self.loader) for _ in range(training.accumulate)]
+        losses = torch.stack([self._learn(batch) for batch in batches])
+        norm = torch.nn.utils.get_total_norm(
+            [p.grad for p in self._parameters if p.grad is not None]
+        )
+        # One transfer for all, because each would wait for the device.
+        *each, gradient_norm = torch.cat([losses, norm.reshape(1)]).tolist()
+        loss = sum(each) / len(each)
+        if not (isfinite(loss) and isfinite(gradient_norm)):
+            bad = next((i for i, x in enumerate(each) if not isfinite(x)), 0)
+            tokens_BT, _, reset_BT = self._on_device(batches[bad])
+            raise diverged(
+                self.model,
+                tokens_BT,
+                reset_BT,
+                step=self.spent.steps + 1,
+                loss=each[bad],
+                position=position,
+            )
+        clip = training.optimizer.clip
+        if clip and gradient_norm > clip:
+            gradients = [p.grad for p in self._parameters if p.grad is not None]
+            torch._foreach_mul_(gradients, clip / gradient_norm)
+        tokens = sum(batch.tokens_BT.size for batch in batches)
+        cost = Spent(1, tokens, self._last_step.seconds)
+        factor = rate(self.budget.progress(self.spent, cost), training.schedule)
+        self._optimizers.step(factor)
+        for parameter in self._parameters:
+            parameter.grad = None
+        if self._average is not None:
+            self._average.update(self.spent.steps)
+        self._last_step = replace(cost, seconds=time.perf_counter() - begin)
+        self.spent = Spent(
+            self.spent.steps + 1,
+            self.spent.tokens + tokens,
+            self.spent.seconds + self._last_step.seconds,
+        )
+        return Step(loss, gradient_norm, training.learning_rate * factor)
+
+    @contextmanager
+    def keeping(self) -> Iterator[Model[Any]]:
+        """The model with the weights that are judged and kept: the running mean if there is one."""
+        self.model.eval()
+        try:
+            if self._average is None:
+                yield self.model
+            else:
+                with self._average.applied():
+                    yield self.model
+        finally:
+            self.model.train()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that are judged and kept; the running mean's tensors, not copies of them."""
+        kept = self._average.state() if self._average is not None else {}
+        by_parameter = {id(p): kept[n] for n, p in self.model.named_parameters() if n in kept}
+        state = self.model.state_dict(keep_vars=True)
+        return {name: by_parameter.get(id(t), t.detach()) for name, t in state.items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What else the next step depends on, apart from `plain`."""
+        found = {f"optimizer.{n}": t for n, t in self._optimizers.state().items()}
+        found |= {f"random.{n}": t for n, t in randomness.state(self.device).items()}
+        if self._average is not None:
+            found |= {f"weight.{n}": t for n, t in self.model.state_dict().items()}
+        return found
+
+    def plain(self) -> dict[str, Any]:
+        """The numbers that go with `tensors`."""
+        return {
+            "steps": self.spent.steps,
+            "tokens": self.spent.tokens,
+            "seconds": self.spent.seconds,
+            "last_step_seconds": self._last_step.seconds,
+            "loader": self.loader.position(),
+        }
+
+    @torch.no_grad()
+    def load(
+        self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], plain: Mapping[str, Any]
+    ) -> None:
+        """Take what `weights`, `tensors` and `plain` gave; InputError if it does not fit."""
+        load_weights(self.model, weights)
+        if self._average is not None:
+            self._average.load_state(dict(self.model.named_parameters()))
+            load_weights(self.model, _below("weight.", tensors))
+        self._optimizers.load_state(_below("optimizer.", tensors))
+        randomness.load_state(_below("random.", tensors), self.device)
+        self.loader.load_position(plain["loader"])
+        self.spent = Spent(plain["steps"], plain["tokens"], plain["seconds"])
+        self._last_step = Spent(seconds=plain["last_step_seconds"])
+
+    def _learn(self, batch: Batch) -> Tensor:
+        """Add a batch's part to the gradients; its loss."""
+        tokens_BT, targets_BT, reset_BT = self._on_device(batch)
+        with autocast(self.dtype, self.device):
+            logits_BTV, _ = self.model(tokens_BT, None, reset_BT)
+        loss = F.cross_entropy(logits_BTV.flatten(0, 1).float(), targets_BT.flatten())
+        (loss / self.recipe.training.accumulate).backward()
+        return loss.detach()
+
+    def _on_device(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        # Without a document's start in it a batch needs no masks.
+        reset_BT = torch.from_numpy(batch.reset_BT) if batch.reset_BT.any() else None
+        return (
+            torch.from_numpy(batch.tokens_BT).to(self.device),
+            torch.from_numpy(batch.targets_BT).to(self.device),
+            None if reset_BT is None else reset_BT.to(self.device),
+        )
+
+
+def build_model(recipe: Recipe, device: torch.device) -> Model[Any]:
+    """A fresh model in training mode; InputError for dimensions that cannot be."""
+    try:
+        return recipe.model.build().to(device).train()
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        raise InputError(
+            f"expected a model that fits into memory; got dim={recipe.model.dim}, "
+            f"layers={recipe.model.layers}; choose smaller ones"
+        ) from None
+
+
+def load_weights(model: Model[Any], weights: Mapping[str, Tensor]) -> None:
+    """Copy weights into a model; InputError where names or shapes are not the model's."""
+    own = model.state_dict()
+    for name in sorted(own.keys() ^ weights.keys()):
+        there = "surplus" if name in weights else "missing"
+        raise InputError(
+            f"expected the weights of this model in the checkpoint; {name} is {there}; "
+            "resume with the configuration that wrote it"
+        )
+    for name, tensor in own.items():
+        if tensor.shape != weights[name].shape:
+            raise InputError(
+                f"expected {name} of shape {tuple(tensor.shape)}; got "
+                f"{tuple(weights[name].shape)} in the checkpoint; "
+                "resume with the configuration that wrote it"
+            )
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
