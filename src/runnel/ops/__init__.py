@@ -8,21 +8,27 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from runnel.ops import _check, _reference, _torch
+from runnel.ops import _check, _native, _reference, _torch
 
-BACKENDS: dict[str, ModuleType] = {"reference": _reference, "torch": _torch}
-"""Every backend by name; each has the four scans with the signatures below."""
+BACKENDS: dict[str, ModuleType] = {"reference": _reference, "torch": _torch, "native": _native}
+"""Every backend by name; each has the four scans with the signatures below.
+
+"native" is usable where its `available()` says so; its `unavailable_reason()` says why not.
+"""
 
 __all__ = ["BACKENDS", "backend_for", "hgru_scan", "linear_scan", "mingru_scan", "minlstm_scan"]
 
 
 def backend_for(device: torch.device | str) -> str:
-    """The name of the backend that the ops use on a device."""
-    return "torch"
+    """The name of the backend that the ops use on a device, for dtypes that it covers."""
+    return "native" if torch.device(device).type == "cpu" and _native.available() else "torch"
 
 
-def _backend(x: Tensor) -> ModuleType:
-    return BACKENDS[backend_for(x.device)]
+def _backend(op: str, first: Tensor, second: Tensor) -> ModuleType:
+    name = backend_for(first.device)
+    if name == "native" and not _native.supports(op, first.dtype, second.dtype):
+        name = "torch"
+    return BACKENDS[name]
 
 
 def linear_scan(
@@ -46,7 +52,7 @@ def linear_scan(
     dtypes = (input_BTE.dtype, _check.real_dtype(input_BTE.dtype))
     _check.check_one_of(op, "decay_BTE", decay_BTE, dtypes)
     _check.check_context(op, initial_BE, reset_BT, "input_BTE", input_BTE)
-    run = _backend(input_BTE).linear_scan
+    run = _backend(op, decay_BTE, input_BTE).linear_scan
     return cast(tuple[Tensor, Tensor], run(decay_BTE, input_BTE, initial_BE, reset_BT, reverse))
 
 
@@ -66,7 +72,7 @@ def mingru_scan(
     _check.check_real(op, "gate_BTE", gate_BTE)
     _check.check_same(op, "candidate_BTE", candidate_BTE, "gate_BTE", gate_BTE)
     _check.check_context(op, initial_BE, reset_BT, "gate_BTE", gate_BTE)
-    run = _backend(gate_BTE).mingru_scan
+    run = _backend(op, gate_BTE, candidate_BTE).mingru_scan
     return cast(tuple[Tensor, Tensor], run(gate_BTE, candidate_BTE, initial_BE, reset_BT))
 
 
@@ -88,7 +94,7 @@ def minlstm_scan(
     _check.check_same(op, "input_BTE", input_BTE, "forget_BTE", forget_BTE)
     _check.check_same(op, "candidate_BTE", candidate_BTE, "forget_BTE", forget_BTE)
     _check.check_context(op, initial_BE, reset_BT, "forget_BTE", forget_BTE)
-    run = _backend(forget_BTE).minlstm_scan
+    run = _backend(op, forget_BTE, candidate_BTE).minlstm_scan
     return cast(
         tuple[Tensor, Tensor], run(forget_BTE, input_BTE, candidate_BTE, initial_BE, reset_BT)
     )
@@ -123,7 +129,7 @@ def hgru_scan(
             _check.check_placed(op, name, x_E, shape[2:], "forget_BTE", forget_BTE)
             _check.check_one_of(op, name, x_E, (forget_BTE.dtype, real))
     _check.check_context(op, initial_BE, reset_BT, "candidate_BTE", candidate_BTE)
-    run = _backend(forget_BTE).hgru_scan
+    run = _backend(op, forget_BTE, candidate_BTE).hgru_scan
     return cast(
         tuple[Tensor, Tensor],
         run(forget_BTE, candidate_BTE, lower_bound_E, theta_E, initial_BE, reset_BT),

@@ -60,7 +60,7 @@ def minlstm_scan(
     initial_BE: Tensor | None = None,
     reset_BT: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """h_t = f/(f + i) h_{t-1} + i/(f + i) g(candidate_t), f = sigmoid(forget), i = sigmoid(input)."""
+    """h_t = f/(f + i) h_{t-1} + i/(f + i) g(candidate_t) with sigmoids f and i."""
     dtype = accumulation_dtype(forget_BTE.dtype)
     # f/(f + i) = sigmoid(log f - log i), which is exact where f and i both underflow.
     logit_BTE = logsigmoid(forget_BTE.to(dtype)) - logsigmoid(input_BTE.to(dtype))

@@ -61,7 +61,7 @@ def linear_scan(
     reset_BT: Tensor | None = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """h_t = decay_t h_{t-1} + input_t; products of decays must not overflow (|decay| <= 1 is safe)."""
+    """h_t = decay_t h_{t-1} + input_t; products of decays must not overflow."""
     B, T, E = input_BTE.shape
     dtype = accumulation_dtype(input_BTE.dtype)
     a_BTE = decay_BTE.to(accumulation_dtype(decay_BTE.dtype))

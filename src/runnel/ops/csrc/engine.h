@@ -1,0 +1,354 @@
+// Runs a cell over time, forward and backward.
+//
+// Forward: h_k = a_k h_{k-1} + b_k. Backward: adjoint_k = grad_k + carry_k and
+// carry_{k-1} = conj(a_k) adjoint_k. k counts steps, which are positions in time from the first or,
+// in reverse, from the last. Where time is cut into runs, each run's effect on what enters it is
+// summarised first (`through` * entering + `made`), the summaries are stitched, and then each run
+// is done with what really enters it.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+
+#include "cells.h"
+#include "schedule.h"
+
+namespace RUNNEL_VARIANT {
+
+// Numbers for the channels of a block (or of a whole row), the parts in planes; room for whole
+// vectors.
+template <class N>
+struct Planes {
+    typedef typename N::scalar A;
+    A* data;
+    int64_t pitch;
+
+    INLINE N get(int64_t j) const {
+        N x;
+        x.re = load<A>(data + j, All<A>{});
+        if constexpr (N::parts == 2) x.im = load<A>(data + pitch + j, All<A>{});
+        return x;
+    }
+    INLINE void set(int64_t j, N x) const {
+        store<A>(data + j, x.re, All<A>{});
+        if constexpr (N::parts == 2) store<A>(data + pitch + j, x.im, All<A>{});
+    }
+    INLINE void clear(int64_t j, int64_t count) const {
+        for (int part = 0; part < N::parts; part++) {
+            memset(data + part * pitch + j, 0, count * sizeof(A));
+        }
+    }
+};
+
+template <class N>
+struct LocalPlanes : Planes<N> {
+    typedef typename N::scalar A;
+    alignas(64) A room[N::parts * block_width];
+    LocalPlanes() : Planes<N>{room, block_width} {}
+    LocalPlanes(const LocalPlanes&) = delete;
+};
+
+// Memory for one row of planes per run; freed with the call.
+template <class N>
+struct RunPlanes {
+    typedef typename N::scalar A;
+    A* data = nullptr;
+    int64_t pitch = 0;
+
+    RunPlanes(const RunPlanes&) = delete;
+    RunPlanes(const Schedule& s, bool needed) {
+        pitch = Schedule::ceiling(s.width, 64) * 64;
+        if (needed) data = (A*)malloc(s.batch * s.chunks * N::parts * pitch * sizeof(A) + 1);
+    }
+    ~RunPlanes() { free(data); }
+    Planes<N> run(int64_t index) const { return {data + index * N::parts * pitch, pitch}; }
+};
+
+// body(e, lanes) for the vectors of channels from e0 to e1.
+template <class A, class F>
+INLINE void for_each_vector(int64_t e0, int64_t e1, const F& body) {
+    constexpr int n = Vector<A>::lanes;
+    int64_t e = e0;
+    for (; e + n <= e1; e += n) body(e, All<A>{});
+    if (e < e1) body(e, Some<A>{(int)(e1 - e)});
+}
+
+template <class Cell>
+class Engine {
+    typedef typename Cell::Decay Decay;
+    typedef typename Cell::State State;
+    typedef typename Cell::Stored Stored;
+    typedef typename State::scalar A;
+
+    const Scan& scan;
+    const Cell cell;
+    const Schedule plan;
+
+   public:
+    explicit Engine(const Scan& s) : scan(s), cell(s), plan(s) {}
+
+    int forward() const {
+        bool cut = plan.chunks > 1;
+        RunPlanes<Decay> through(plan, cut);
+        RunPlanes<State> entering(plan, cut);
+        if (cut && !(through.data && entering.data)) return OUT_OF_MEMORY;
+        if (cut) {
+            for_each_task(plan, [&](int64_t b, int64_t c, int64_t e0, int64_t e1) {
+                int64_t run = b * plan.chunks + c;
+                if (c + 1 < plan.chunks) {
+                    summarise_states(b, c, e0, e1, through.run(run + 1), entering.run(run + 1));
+                }
+            });
+            for_each_row(e_stitch(scan.initial, through, entering, +1));
+        }
+        for_each_task(plan, [&](int64_t b, int64_t c, int64_t e0, int64_t e1) {
+            LocalPlanes<State> h;
+            enter(h, b, c, 0, e0, e1, scan.initial, entering);
+            run_states(h, b, c, e0, e1);
+            if (c + 1 == plan.chunks) leave(h, b, e0, e1, scan.last);
+        });
+        return DONE;
+    }
+
+    int backward() const {
+        bool cut = plan.chunks > 1;
+        RunPlanes<Decay> through(plan, cut);
+        RunPlanes<State> entering(plan, cut);
+        RunPlanes<Real<A>> sums[2] = {{plan, Cell::sums > 0}, {plan, Cell::sums > 1}};
+        if (cut && !(through.data && entering.data)) return OUT_OF_MEMORY;
+        for (int i = 0; i < Cell::sums; i++) {
+            if (!sums[i].data) return OUT_OF_MEMORY;
+        }
+        if (cut) {
+            for_each_task(plan, [&](int64_t b, int64_t c, int64_t e0, int64_t e1) {
+                int64_t run = b * plan.chunks + c;
+                if (c > 0) {
+                    summarise_adjoints(b, c, e0, e1, through.run(run - 1), entering.run(run - 1));
+                }
+            });
+            for_each_row(e_stitch(scan.grad_last, through, entering, -1));
+        }
+        for_each_task(plan, [&](int64_t b, int64_t c, int64_t e0, int64_t e1) {
+            LocalPlanes<State> carry;
+            enter(carry, b, c, plan.chunks - 1, e0, e1, scan.grad_last, entering);
+            run_adjoints(carry, b, c, e0, e1, sums);
+            if (c == 0) leave(carry, b, e0, e1, scan.grad_initial);
+        });
+        if constexpr (Cell::sums > 0) add_runs(sums[0], (A*)scan.grad_lower_bound);
+        if constexpr (Cell::sums > 1) add_runs(sums[1], (A*)scan.grad_theta);
+        return DONE;
+    }
+
+   private:
+    // The first number of step k of batch entry b.
+    INLINE int64_t row(int64_t b, int64_t k) const {
+        return (b * plan.time + (scan.reverse ? plan.time - 1 - k : k)) * plan.width;
+    }
+
+    INLINE bool cut_before(int64_t b, int64_t k) const {
+        int64_t t = scan.reverse ? plan.time - 1 - k : k;
+        return scan.reset && scan.reset[b * plan.time + t];
+    }
+
+    INLINE int64_t begin(int64_t c) const { return c * plan.chunk; }
+    INLINE int64_t end(int64_t c) const {
+        return (c + 1) * plan.chunk < plan.time ? (c + 1) * plan.chunk : plan.time;
+    }
+
+    // Past the caches when a result is too large to be found there by whoever reads it next.
+    template <class S>
+    bool streams(const void* p, int64_t parts) const {
+        int64_t row_bytes = plan.width * parts * (int64_t)sizeof(S);
+        return row_bytes * plan.time * plan.batch >= (int64_t)1 << 22 && row_bytes % 64 == 0 &&
+               (uintptr_t)p % 64 == 0;
+    }
+
+    void run_states(const LocalPlanes<State>& h, int64_t b, int64_t c, int64_t e0,
+                    int64_t e1) const {
+        Stored* states = (Stored*)scan.states;
+        const bool streaming = streams<Stored>(states, State::parts);
+        for (int64_t k = begin(c); k < end(c); k++) {
+            if (cut_before(b, k)) h.clear(0, block_width);
+            const int64_t i = row(b, k);
+            for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+                Decay a;
+                State input;
+                cell.step(i + e, e, lanes, a, input);
+                State state = a * h.get(e - e0) + input;
+                h.set(e - e0, state);
+                store_number(states, i + e, state, lanes, streaming);
+            });
+        }
+    }
+
+    void run_adjoints(const LocalPlanes<State>& carry, int64_t b, int64_t c, int64_t e0, int64_t e1,
+                      const RunPlanes<Real<A>>* sums) const {
+        const Stored* states = (const Stored*)scan.states;
+        const Stored* grads = (const Stored*)scan.grad_states;
+        const A* initial = (const A*)scan.initial;
+        const bool streaming = streams<Stored>(scan.grad_inputs[0], 1);
+        // Rounding errors of sums over time grow with the length of the parts and with their number.
+        constexpr int64_t part = 256;
+        constexpr int64_t room = Cell::sums > 0 ? block_width : 1;
+        alignas(64) A small_sums[2 * room], large_sums[2 * room];
+        if constexpr (Cell::sums > 0) {
+            memset(small_sums, 0, sizeof small_sums);
+            memset(large_sums, 0, sizeof large_sums);
+        }
+        for (int64_t k = end(c) - 1; k >= begin(c); k--) {
+            const bool cut = cut_before(b, k);
+            const int64_t i = row(b, k);
+            const int64_t previous = k > 0 ? row(b, k - 1) : 0;
+            for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+                State before{};
+                if (!cut && k > 0) {
+                    before = load_number<State>(states, previous + e, lanes);
+                } else if (!cut && initial) {
+                    before = load_number<State>(initial, b * plan.width + e, lanes);
+                }
+                State adjoint = carry.get(e - e0);
+                if (grads) adjoint = adjoint + load_number<State>(grads, i + e, lanes);
+                Decay a = cell.backward(i + e, e, lanes, adjoint, before, small_sums + (e - e0),
+                                        room, streaming);
+                carry.set(e - e0, conjugate(a) * adjoint);
+            });
+            if (cut) carry.clear(0, block_width);
+            if (Cell::sums > 0 && (k % part == 0 || k == begin(c))) {
+                for (int64_t j = 0; j < 2 * room; j++) {
+                    large_sums[j] += small_sums[j];
+                    small_sums[j] = 0;
+                }
+            }
+        }
+        for (int i = 0; i < Cell::sums; i++) {
+            memcpy(sums[i].run(b * plan.chunks + c).data + e0, large_sums + i * room,
+                   (e1 - e0) * sizeof(A));
+        }
+    }
+
+    // h at the end of run c as through * h at its beginning + made; from the end, because decays
+    // multiply to zero and what lies further back then no longer matters.
+    void summarise_states(int64_t b, int64_t c, int64_t e0, int64_t e1, Planes<Decay> through_row,
+                          Planes<State> made_row) const {
+        LocalPlanes<Decay> through;
+        LocalPlanes<State> made;
+        start(through, made);
+        for (int64_t k = end(c) - 1; k >= begin(c); k--) {
+            const int64_t i = row(b, k);
+            for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+                Decay a, product = through.get(e - e0);
+                State input;
+                cell.step(i + e, e, lanes, a, input);
+                made.set(e - e0, made.get(e - e0) + product * input);
+                through.set(e - e0, product * a);
+            });
+            if (cut_before(b, k)) through.clear(0, block_width);
+            if (k % 32 == 0 && vanished(through, e1 - e0)) break;
+        }
+        copy(through, through_row, e0, e1);
+        copy(made, made_row, e0, e1);
+    }
+
+    // The carry before run c as through * the carry after it + made; from the beginning.
+    void summarise_adjoints(int64_t b, int64_t c, int64_t e0, int64_t e1, Planes<Decay> through_row,
+                            Planes<State> made_row) const {
+        const Stored* grads = (const Stored*)scan.grad_states;
+        LocalPlanes<Decay> through;
+        LocalPlanes<State> made;
+        start(through, made);
+        for (int64_t k = begin(c); k < end(c); k++) {
+            if (cut_before(b, k)) through.clear(0, block_width);
+            const int64_t i = row(b, k);
+            for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+                Decay product = through.get(e - e0) * conjugate(cell.decay(i + e, e, lanes));
+                through.set(e - e0, product);
+                if (grads) {
+                    State grad = load_number<State>(grads, i + e, lanes);
+                    made.set(e - e0, made.get(e - e0) + product * grad);
+                }
+            });
+            if (k % 32 == 0 && vanished(through, e1 - e0)) break;
+        }
+        copy(through, through_row, e0, e1);
+        copy(made, made_row, e0, e1);
+    }
+
+    static void start(const LocalPlanes<Decay>& through, const LocalPlanes<State>& made) {
+        through.clear(0, block_width);
+        made.clear(0, block_width);
+        for (int64_t j = 0; j < block_width; j++) through.data[j] = 1;
+    }
+
+    static bool vanished(const LocalPlanes<Decay>& through, int64_t count) {
+        bool any = false;
+        for (int part = 0; part < Decay::parts; part++) {
+            for (int64_t j = 0; j < count; j++) any |= through.data[part * block_width + j] != 0;
+        }
+        return !any;
+    }
+
+    template <class N>
+    static void copy(const LocalPlanes<N>& from, Planes<N> to, int64_t e0, int64_t e1) {
+        for (int part = 0; part < N::parts; part++) {
+            memcpy(to.data + part * to.pitch + e0, from.data + part * block_width,
+                   (e1 - e0) * sizeof(A));
+        }
+    }
+
+    // What enters run c: the caller's state for run `outer`, which nothing of ours precedes.
+    void enter(const LocalPlanes<State>& to, int64_t b, int64_t c, int64_t outer, int64_t e0,
+               int64_t e1, const void* given, const RunPlanes<State>& entering) const {
+        to.clear(0, block_width);
+        if (c != outer) {
+            Planes<State> from = entering.run(b * plan.chunks + c);
+            for (int part = 0; part < State::parts; part++) {
+                memcpy(to.data + part * block_width, from.data + part * from.pitch + e0,
+                       (e1 - e0) * sizeof(A));
+            }
+        } else if (given) {
+            for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+                to.set(e - e0, load_number<State>((const A*)given, b * plan.width + e, lanes));
+            });
+        }
+    }
+
+    void leave(const LocalPlanes<State>& from, int64_t b, int64_t e0, int64_t e1,
+               void* taken) const {
+        for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+            store_number((A*)taken, b * plan.width + e, from.get(e - e0), lanes);
+        });
+    }
+
+    // From each run's summary to what really enters it, run after run in direction `step`.
+    auto e_stitch(const void* given, const RunPlanes<Decay>& through,
+                  const RunPlanes<State>& entering, int step) const {
+        return [=, &through, &entering](int64_t b) {
+            FlushSubnormals guard;
+            const int64_t outer = step > 0 ? 0 : plan.chunks - 1;
+            for_each_vector<A>(0, plan.width, [&](int64_t e, auto lanes) {
+                State x{};
+                if (given) x = load_number<State>((const A*)given, b * plan.width + e, lanes);
+                for (int64_t n = 1; n < plan.chunks; n++) {
+                    int64_t run = b * plan.chunks + outer + n * step;
+                    x = through.run(run).get(e) * x + entering.run(run).get(e);
+                    entering.run(run).set(e, x);
+                }
+            });
+        };
+    }
+
+    template <class F>
+    void for_each_row(const F& f) const {
+        for (int64_t b = 0; b < plan.batch; b++) f(b);
+    }
+
+    void add_runs(const RunPlanes<Real<A>>& sums, A* out) const {
+        memset(out, 0, plan.width * sizeof(A));
+        for (int64_t run = 0; run < plan.batch * plan.chunks; run++) {
+            const A* from = sums.run(run).data;
+            for (int64_t e = 0; e < plan.width; e++) out[e] += from[e];
+        }
+    }
+};
+
+}    // namespace RUNNEL_VARIANT
