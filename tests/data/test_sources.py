@@ -320,7 +320,7 @@ def test_every_corpus_says_what_it_is() -> None:
 
 
 def hub(load_dataset: Callable[..., Any]) -> SimpleNamespace:
-    return SimpleNamespace(load_dataset=load_dataset)
+    return SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None)
 
 
 def test_the_hub_wants_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,6 +336,7 @@ def test_a_dataset_of_the_hub_is_read_by_split(monkeypatch: pytest.MonkeyPatch) 
         return {
             "train": [{"text": "one", "story": "a"}, {"text": " ", "story": "b"}],
             "validation": [{"text": "two", "story": "c"}],
+            "validation_more": [{"text": "no"}],
             "test": None,
         }
 

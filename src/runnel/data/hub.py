@@ -1,6 +1,7 @@
 """Datasets of the Hugging Face hub, through the `datasets` library when it is installed."""
 
 import importlib
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +19,10 @@ def open_hub(name: str, field: str) -> dict[str, Iterator[Document]]:
             f"hf:{name}: expected the `datasets` library, which reads the hub; got none "
             "installed; install runnel with the extra `hub`"
         ) from None
+    # Retries and bars would be written between our own lines; what fails is said in one of them.
+    datasets.disable_progress_bars()
+    for talker in ("datasets", "huggingface_hub"):
+        logging.getLogger(talker).setLevel(logging.CRITICAL)
     try:
         splits: dict[str, Any] = dict(datasets.load_dataset(name, streaming=True))
     except Exception as error:

@@ -183,9 +183,7 @@ class _ByteDecoder(Decoder):
         return self._decoder.decode(bytes((token,))).replace("\0", "")
 
     def finish(self) -> str:
-        text = self._decoder.decode(b"", True)
-        self._decoder.reset()
-        return text
+        return self._decoder.decode(b"", True)
 
 
 @final
