@@ -8,8 +8,9 @@ from runnel.data.stories.chance import Chooser, Dice
 from runnel.data.stories.plots import PLOTS
 from runnel.data.stories.telling import Probe, Telling
 
-__all__ = ["Probe", "Story", "compose", "stories", "story", "write"]
+__all__ = ["Probe", "Story", "attempt", "compose", "stories", "story", "write"]
 
+MIN_WORDS, MAX_WORDS = 80, 250
 _NAMES = tuple(PLOTS)
 
 
@@ -31,13 +32,24 @@ def story(seed: int, index: int) -> Story:
 
 
 def compose(chooser: Chooser, plot: str) -> Story:
-    """Write a story of the named plot with the given chooser."""
+    """Write a story of the named plot; one that came out too long, or asks too little, is told anew."""
+    while True:
+        tale = attempt(chooser, plot)
+        if tale is not None:
+            return tale
+
+
+def attempt(chooser: Chooser, plot: str) -> Story | None:
+    """Tell the named plot once; return None if it is too long or has too few probes."""
     telling = Telling(chooser)
     title = telling.render(PLOTS[plot](telling))
     loose = telling.world.loose_ends()
     assert not loose, f"{plot} ends while {loose}"
     text, probes = telling.finish()
-    return Story(title, text, probes)
+    short = MIN_WORDS <= len(text.split()) <= MAX_WORDS
+    if short and len(probes) >= 3 and len({probe.kind for probe in probes}) >= 2:
+        return Story(title, text, probes)
+    return None
 
 
 def stories(seed: int = 0, start: int = 0) -> Iterator[Story]:

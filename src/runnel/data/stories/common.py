@@ -1,117 +1,195 @@
-"""Events that many plots share: who the hero is, what the day is like, how a story closes."""
+"""Events that many plots share: who the hero is, what the day is like, who looks on, how a story closes."""
 
 from runnel.data.stories import words
 from runnel.data.stories.telling import Telling
-from runnel.data.stories.template import Event, event
+from runnel.data.stories.template import event
 from runnel.data.stories.world import Character, Spot
+
+POCKET_NOUNS = tuple(phrase.split()[-1] for phrase in words.POCKET)
 
 IN_TOWN = event(
     "the hero, a child",
     """
-- Once upon a time there was a <good_heart> [little|young] {hero.kind} [named|called] {hero}, who lived in
-  {home}.
-- Once upon a time, in {home}, there lived a [little|young|small] {hero.kind} [named|called] {hero}.
-- {hero} was a <good_heart> [little|young] {hero.kind}. {He} lived in {home} with {parent}.
-- There was once a <good_heart> {hero.kind} [named|called] {hero}. {He} lived with {parent} in {home}.
-- In {home} lived a [little|young|small] {hero.kind} [named|called] {hero}.
-- Once there was a [little|small|young] {hero.kind} [named|called] {hero}, [and {he}|who] lived in {home}
-  with {parent}.
-- [Long ago|Not so long ago|Many years ago], a <good_heart> {hero.kind} [named|called] {hero} lived in {home}.
-- Once upon a time, a {hero.kind} [named|called] {hero} lived with {parent} in {home}.
+- Once upon a time there was a <good_heart> {hero.kind} [named|called] {hero}, who lived in <town_home>
+  [with {parent}|].
+- Once upon a time, in <town_home>, there lived a <good_heart> {hero.kind} [named|called] {hero}.
+- {hero} was a <good_heart> [little|young|small] {hero.kind}. {He} lived in <town_home> [with {parent}|].
+- There was once a <good_heart> {hero.kind} [named|called] {hero}. {He} lived with {parent} in <town_home>.
+- In <town_home> lived a <good_heart> {hero.kind} [named|called] {hero}.
+- Once there was a <good_heart> {hero.kind} [named|called] {hero}, [and {he}|who] lived in <town_home>.
+- [Long ago|Not so long ago|Many years ago], a <good_heart> {hero.kind} [named|called] {hero} lived in <town_home>.
+- Once upon a time, a <good_heart> {hero.kind} [named|called] {hero} lived with {parent} in <town_home>.
 """,
 )
 
 IN_WOOD = event(
     "the hero, an animal",
     """
-- Once upon a time there was a <good_heart> [little|young] {hero.kind} [named|called] {hero}, who lived in
-  {home}.
-- Once upon a time, in {home}, there lived a [little|young|small] {hero.kind} [named|called] {hero}.
-- {hero} was a <good_heart> [little|young] {hero.kind}. {He} lived in {home} with {parent}.
-- There was once a <good_heart> {hero.kind} [named|called] {hero}. {His} home was {home}.
-- In {home} lived a [little|young|small] {hero.kind} [named|called] {hero}.
-- Once there was a [little|small|young] {hero.kind} [named|called] {hero}, [and {he}|who] lived in {home}
-  with {parent}.
-- [Long ago|Not so long ago|Many years ago], when animals could talk, a <good_heart> {hero.kind}
-  [named|called] {hero} lived in {home}.
-- Once upon a time, a {hero.kind} [named|called] {hero} lived with {parent} in {home}.
+- Once upon a time there was a <good_heart> {hero.kind} [named|called] {hero}, who lived in <wood_home>
+  [with {parent}|].
+- Once upon a time, in <wood_home>, there lived a <good_heart> {hero.kind} [named|called] {hero}.
+- {hero} was a <good_heart> [little|young|small] {hero.kind}. {His} home was <wood_home>.
+- There was once a <good_heart> {hero.kind} [named|called] {hero}. {He} lived with {parent} in <wood_home>.
+- In <wood_home> lived a <good_heart> {hero.kind} [named|called] {hero}.
+- Once there was a <good_heart> {hero.kind} [named|called] {hero}, [and {he}|who] lived in <wood_home>.
+- [Long ago|In the old days], when animals could talk, a <good_heart> {hero.kind} [named|called] {hero} lived in
+  <wood_home>.
+- Once upon a time, a <good_heart> {hero.kind} [named|called] {hero} lived with {parent} in <wood_home>.
 """,
 )
 
-# A habit is told early and comes back at the end.
-HABITS = (
-    (
-        event("habit: humming", "- [Whenever|When] {he} was happy, {he} hummed a [little|funny] tune."),
-        event("habit: humming again", "- All the way home {he} hummed {his} [little|funny] tune."),
-    ),
-    (
-        event("habit: pebbles", "- For every good day, {he} put a pebble in a jar [by {his} bed|under {his} bed]."),
-        event("habit: pebbles again", "- <That_night>, {he} put the [biggest|roundest|shiniest] pebble of all in {his} jar."),
-    ),
-    (
-        event("habit: moon", "- Every [night|evening], {he} said good night to the moon."),
-        event("habit: moon again", "- <That_night>, {he} told the moon all about it before {he} said good night."),
-    ),
-    (
-        event("habit: why", '- {He} asked "Why?" [from morning to night|a hundred times a day].'),
-        event("habit: why again", '- And for once, {he} did not ask "Why?" at all.'),
-    ),
-    (
-        event("habit: hopping", "- When {he} was pleased, {he} hopped on one {hero.foot}."),
-        event("habit: hopping again", "- {He} hopped on one {hero.foot} [all the way home|until bedtime]."),
-    ),
-    (
-        event("habit: pictures", "- {He} liked to draw pictures in the [dust|sand|mud] with a stick."),
-        event("habit: pictures again", "- The next day, {he} drew a picture of it all with {his} stick."),
-    ),
-    (
-        event("habit: counting", "- {He} [liked|loved] to count things, such as [stairs|clouds] and [spoons|beetles]."),
-        event("habit: counting again", "- <That_night>, {he} counted the stars and fell asleep [at forty|before twenty]."),
-    ),
+LIKES = event(
+    "what the hero likes",
+    """
+- {He} [liked|loved] {cake} cake, <game> and [stories about|pictures of] <topic>.
+- {He} [liked|loved] [nothing better than|two things most of all,] {cake} cake and [stories|songs] about <topic>.
+- {He} [liked|loved] <game> and [was fond of|adored] {cake} cake, but {he} [could not stand|did not like] <dislike>.
+- {He} could [eat {cake} cake|talk about <topic>] for hours, [and|but] {he} [was never on time|never sat still|
+  always lost one sock|was afraid of nothing but <dislike>], and {his} favorite food was {cake} cake.
+- What {he} [liked|loved] [best|most] was {cake} cake, and after that [came|] [a good game|a long game] of <game>.
+""",
+)
+
+POCKET = event(
+    "what is in the hero's pocket",
+    """
+- In {his} [pocket|bag] {he} [always|] [had|carried|kept] {one.a}, {two.a} and {three.a}[, just in case|, and nobody
+  knew why|].
+- {He} [never went|went nowhere] without {his} three treasures: {one.a}, {two.a} and {three.a}.
+- {He} [owned|had] [not much|little] in this world: {one.a}, {two.a}, {three.a} and a [hat|bed|good heart|loud voice].
+- {He} [collected|saved|picked up] all kinds of things, and that [week|month|year] {his} pocket [held|was full of] {one.a},
+  {two.a} and {three.a}.
+""",
+)
+
+POCKETED = event(
+    "a present out of the pocket",
+    """
+- {Hero} [felt|reached] in {his} pocket and gave {friend} the {!gave.noun}[. "For you," {he} said| as a thank-you| to
+  keep].
+- And {friend} [got|was given] the {!gave.noun} out of {his} pocket, [for good|for keeps|as a reminder|with a bow].
+- That is how the {!gave.noun} from {his} pocket [came to belong to|became the dearest treasure of] {friend}.
+- "[Here|Take this]," said {hero}, and [put|pressed] the {!gave.noun} from {his} pocket into {friend.his} {friend.hand}.
+""",
+)
+
+CAKE = event(
+    "the favorite cake at the end",
+    """
+- <that_night> there was {!cake} cake, and {hero} [ate|had] [two|three|four] [pieces|slices].
+- And at home a {!cake} cake [stood|was waiting] on the table[, still warm|, as big as a hat|].
+- And because it had been such a [long|fine|hard|strange] day, {parent} [baked|made] a {!cake} cake.
+- <that_night>, {parent} brought out a {!cake} cake, and <weather_sound>.
+- Then it was time for {!cake} cake, [a very large one|with cream on top|and nobody said another word].
+""",
+)
+
+WATCH = event(
+    "a small creature looks on",
+    """
+- A {witness} [watched|saw] it all from a [leaf|twig|fence post|window sill|thistle|stone|roof|mushroom].
+- [Only|Nobody but] a {witness} saw it[, and it kept quiet|, and it was too surprised to speak|].
+- A {witness} [on a nearby leaf|in the grass|on the gate|up in the tree] [shook its head|stopped eating|blinked twice|
+  yawned|scratched its ear|hid its eyes|looked the other way].
+- Even a {witness} [stopped|looked up] to [stare|listen|see what was wrong].
+- A [small|fat|passing|sleepy|young] {witness} [looked on|held its breath|forgot its breakfast|nearly fell off its leaf].
+""",
+)
+
+WATCHED = event(
+    "the small creature at the end",
+    """
+- [Even|Only] the {!witness.noun} [went home happy|was a little bit jealous|had something to tell at home|was still awake|
+  danced on its leaf].
+- The {!witness.noun} told [its children|its cousins|everybody it met] [about it|the whole story|every word of it].
+- And the {!witness.noun}, who had seen [it all|everything], [cheered|winked|sang a song about it|clapped|smiled|
+  went back to sleep].
+- As for the {!witness.noun}, it [wrote a song about it|never said a word|had not been so excited in years|fell asleep at
+  last|ate its supper and smiled].
+""",
 )
 
 SKY = {
-    "sunny": event("sky: sunny", "- The sun [shone|was warm], and the [bees hummed|birds sang] [in the trees|everywhere]."),
-    "windy": event("sky: windy", "- The wind [tugged at the trees|chased the leaves] and [whistled|sang] around the corners."),
-    "cloudy": event("sky: cloudy", "- [Big|Soft|Slow] clouds [sailed|drifted] across the sky like [sheep|ships]."),
-    "cool": event("sky: cool", "- [Dew|Mist] lay on the grass, and the air smelled of [apples|smoke|wet leaves]."),
-    "warm": event("sky: warm", "- The air smelled of [hay|clover|roses], and the [cats|dogs|lizards] slept in the shade."),
+    "sunny": event(
+        "sky: sunny",
+        """
+- The sun [shone|was warm|glittered on the puddles|smiled], and the [bees hummed|birds sang|cats dozed|hens scratched|
+  larks sang] [in the trees|everywhere|by the wall|among the flowers].
+- There was not [a|one] cloud [in the sky|to be seen], and the air smelled of <smell>.
+""",
+    ),
+    "windy": event(
+        "sky: windy",
+        """
+- The wind [tugged at the trees|chased the leaves|stole hats|rattled the gates] and [whistled|sang|howled] around the
+  [corners|chimneys|rocks].
+- The wind smelled of <smell>, and [hats|leaves|feathers|shirts] [flew|sailed|danced] through the air.
+""",
+    ),
+    "cloudy": event(
+        "sky: cloudy",
+        """
+- [Big|Soft|Slow|Fat] clouds [sailed|drifted|rolled] [across the sky|over the hills] like [sheep|ships|pillows|whales].
+- The air smelled of <smell>, and the [swallows|swifts|gnats] flew low.
+""",
+    ),
+    "cool": event(
+        "sky: cool",
+        """
+- [Dew|Mist|Frost] lay on the [grass|roofs|spider webs], and the air smelled of <smell>.
+- The [puddles|windows|fields] were [misty|white|shining], and [noses|ears|toes] were [cold|red|numb].
+""",
+    ),
+    "warm": event(
+        "sky: warm",
+        """
+- The air smelled of <smell>, and the [cats|dogs|lizards|cows] [slept|yawned|lay] in the shade.
+- It was so warm that even the [flies|snails|butterflies|crickets] were [lazy|slow|yawning].
+""",
+    ),
 }
 
 CLOSE = event(
     "the close",
     """
-- <That_night>, <weather_sound>, and {hero} slept [well|soundly|without a single bad dream].
-- It had been a [long|good|wonderful|strange] day, and {hero} never forgot it.
-- And that was the [best|strangest|longest] day of the whole [week|summer|year].
-- <That_night> there was <snack> for supper, and [nobody|no one] left a [crumb|bite].
+- <that_night>, <weather_sound>, and {hero} slept [well|soundly|like a log|until noon|without a single bad dream].
+- It had been a [long|good|wonderful|strange|fine] day, and {hero} [never forgot it|remembered it for years|dreamed of
+  it all night].
+- And that was the [best|strangest|longest|finest] day of the whole [week|summer|year|month].
+- <that_night> there was <snack> for supper, and [nobody|no one] left a [crumb|bite|single spoonful].
 - Then they [all|] went home, for it was time for <snack>.
-- {hero} was [so|very] tired that {he} fell asleep [over {his} supper|in the middle of a yawn|before anybody could sing {him} a song].
+- {hero} was [so|very] tired that {he} fell asleep [over {his} supper|in the middle of a yawn|before anybody could sing
+  {him} a song|with one sock on].
 """,
 )
 
 
-LONG = 225
-
-
-def introduce(t: Telling, habits: bool = True) -> Character:
+def introduce(t: Telling) -> Character:
     """Bring the hero and the hero's family into the story and tell who the hero is."""
     hero = t.world.hero()
-    roles = words.PARENTS[:4]
-    parent = t.world.parent(hero, roles)
-    homes = words.TOWN_HOMES
-    home = t.chooser.pick(homes) if t.world.milieu == "town" else words.ANIMALS[hero.forms["kind"]]
-    t.add(hero=hero, parent=parent, home=Spot({"": home}))
+    t.add(hero=hero, parent=t.world.parent(hero, words.PARENTS[:4]))
     t.tell(IN_TOWN if t.world.milieu == "town" else IN_WOOD)
-    if habits and t.chooser.chance(1, 2):
-        t.habit = t.chooser.pick(HABITS)
-        t.tell(t.habit[0])
+    t.frame = t.chooser.pick(("likes", "pocket", "watch", "watch", "none"))
+    if t.frame == "likes":
+        t.add(cake=t.world.word(words.FLAVORS, "food"))
+        t.tell(LIKES)
+    elif t.frame == "pocket":
+        pocket = [_pocketed(t) for _ in range(3)]
+        t.add(one=pocket[0], two=pocket[1], three=pocket[2], gave=t.chooser.pick(pocket))
+        t.tell(POCKET)
     return hero
+
+
+def _pocketed(t: Telling) -> Spot:
+    phrase = t.world.fresh(words.POCKET)
+    noun = phrase.split()[-1]
+    t.world.used.add(noun)
+    return Spot({"a": f"a {phrase}", "noun": noun}, {"noun": ("gift", POCKET_NOUNS)})
 
 
 def weather(t: Telling, *allowed: str) -> None:
     """Choose the weather of the day for <one_morning>."""
-    t.add(weather=Spot({"": t.chooser.pick(allowed or tuple(SKY))}))
+    t.add(weather=t.world.phrase(t.chooser.pick(allowed or tuple(SKY))))
 
 
 def sky(t: Telling, numerator: int = 1, denominator: int = 2) -> None:
@@ -119,14 +197,21 @@ def sky(t: Telling, numerator: int = 1, denominator: int = 2) -> None:
     t.maybe(SKY[str(t.cast["weather"])], numerator, denominator)
 
 
+def watch(t: Telling) -> None:
+    """If the story's frame is a small creature that looks on, let it look on now."""
+    if t.frame == "watch":
+        noun = t.world.fresh(words.CREATURES)
+        t.add(witness=Spot({"": noun, "noun": noun}, {"noun": ("animal", words.CREATURES)}))
+        t.tell(WATCH)
+
+
 def close(t: Telling) -> None:
-    """End the story, unless it is long already: with the hero's habit or with the evening."""
-    if t.words() > LONG:
-        return
-    if t.habit is not None:
-        t.tell(t.habit[1])
+    """End the story with what its frame began: the creature, the pocket, the cake, or the evening."""
+    if t.frame == "watch":
+        t.tell(WATCHED)
+    elif t.frame == "pocket" and "friend" in t.cast:
+        t.tell(POCKETED)
+    elif t.frame == "likes":
+        t.tell(CAKE)
     else:
-        t.maybe(CLOSE, 3, 5)
-
-
-__all__ = ["Event", "close", "introduce", "sky", "weather"]
+        t.maybe(CLOSE, 1, 2)

@@ -22,6 +22,10 @@ _TEXTS: dict[str, str] = {
     "one {weather} morning after breakfast|on a {weather} morning|one {weather} Monday|"
     "one {weather} Tuesday|one {weather} Friday|one {weather} Saturday|one {weather} Sunday|"
     "on a {weather} day in [spring|summer|autumn|March|April|May|June|July|August|September|October]",
+    "one_dawn": "one morning|one morning in June|early one morning|at dawn|on the first warm day|one Sunday|"
+    "on a morning like any other",
+    "a_day": "a {weather} Monday|a {weather} Tuesday|a {weather} Friday|a {weather} Saturday|a {weather} Sunday|"
+    "the most {weather} day of the year|the last day of [March|April|May|June|July|August|September|October]",
     "soon": "soon|before long|after a while|by and by|a little later|presently|in a little while|"
     "a moment later|not long after",
     "then": "then|all at once|suddenly|just then|at that very moment|in that moment|all of a sudden",
@@ -32,16 +36,17 @@ _TEXTS: dict[str, str] = {
     "from that time on|ever since that day",
     # Ways of going, looking and speaking.
     "ran": "ran|raced|hurried|dashed|scampered|rushed|sped|darted|bounded|hastened|charged|galloped",
-    "walked": "walked|went|strolled|wandered|set off|marched|trotted|hurried|skipped|rambled|"
-    "made {his} way|tramped|ambled",
+    "walked": "walked|went|strolled|wandered|marched|trotted|hurried|skipped|rambled|"
+    "tramped|ambled|hiked",
     "crept": "crept|tiptoed|sneaked|stole|slipped|crawled|inched",
     "quickly": "at once|right away|without a word|as fast as {he} could|straight away|in a great hurry|"
     "without looking back|immediately|in a flash|without stopping|as quick as a wink",
+    "eagerly": "at once|right away|without thinking|eagerly|quickly|loudly|as fast as {he} could",
     "slowly": "slowly|carefully|step by step|very quietly|on tiptoe|bit by bit|with great care|"
     "inch by inch|little by little",
     "looked": "looked|peeked|peered|searched|hunted|poked about|felt about|rummaged|snooped",
     "smiled": "smiled|laughed|grinned|giggled|chuckled|beamed",
-    "cried": "cried|called|shouted|exclaimed|yelled|burst out",
+    "cried": "cried|called|shouted|exclaimed|yelled",
     "whispered": "whispered|murmured|sighed|mumbled|muttered|breathed",
     "kindly": "kindly|gently|softly|with a smile|in a warm voice|and nodded|with a wink|"
     "with a chuckle|in a friendly way",
@@ -59,7 +64,19 @@ _TEXTS: dict[str, str] = {
     "{he} sat down [on a stone|in the grass|right where {he} was|on a stump] and [cried|sobbed|wept|"
     "hid {his} face|sniffled]|{his} eyes filled with tears|{he} tried hard not to cry|"
     "{he} had a lump in {his} throat",
+    # Homes.
+    "town_home": "a [small|tall|crooked|narrow|cozy|wooden|stone|shabby|neat] [house|cottage|hut] "
+    "[by the sea|at the edge of the village|near the bridge|behind the church|on Apple Lane|beside the mill|"
+    "on the market square|on a windy hill|next to the bakery|among the vineyards]|"
+    "an old [mill|lighthouse|farmhouse|windmill|inn] [on a hill|by the river|near the sea|far from town]|"
+    "[two|three] [cozy|drafty|sunny] rooms above the [bakery|harbor|school|stable]|"
+    "a [boat|barge] that never left the harbor",
+    "wood_home": "a [dry|snug|deep|tidy|dark|mossy|drafty|hidden] {hero.den} [under an old oak|beside the stream|"
+    "at the edge of the wood|on a sunny bank|behind the waterfall|near the mill pond|among the blackberries|"
+    "under a beech tree|at the foot of the hill|in the middle of the forest|below the old wall]",
+    "quick_friend": "at once|quickly|eagerly|bravely|cheerfully|already",
     # Small qualities.
+    "nicer": "finer|better|prettier|louder|dearer|more beautiful",
     "little": "little|small|tiny|wee",
     "big": "big|huge|great|enormous|large|mighty|giant",
     "nice": "lovely|fine|beautiful|wonderful|splendid|pretty|perfect|marvelous|charming|delightful|"
@@ -67,16 +84,21 @@ _TEXTS: dict[str, str] = {
     "good_heart": "kind|cheerful|curious|clever|brave|gentle|lively|merry|thoughtful|friendly|"
     "dreamy|playful|sleepy|stubborn|shy|hungry|messy|bold|polite|jolly",
     # Things, creatures and doings of the world.
-    "junk": "an old boot|a sleepy toad|a broken wheel|three snails|a very cross hen|a rusty spoon|"
-    "an empty nest|a bent nail|a puddle|half a hat|a rotten apple|a spider at work|a cracked pot|"
-    "a fat worm|a torn map|a wooden leg|a ball of string|a lost glove|two acorns|a dead battery|"
-    "a broken comb|a horseshoe|a lump of clay|a family of beetles|a cork|a piece of cheese|"
-    "a rubber duck|a tin can|a fish bone|a wet newspaper|an angry wasp|a box of rust|a chipped tile|"
-    "a moldy potato|an onion with a hole|a cold pipe",
+    "beast": "a [fat|cross|sleepy|muddy|proud|hungry|lost|noisy|grumpy|stubborn|bold] "
+    "[goose|goat|hen|pig|cow|mule|ram|turkey|duck|calf|rooster]",
+    "spot": "[behind|under|beside|near] the [stove|table|fence|gate|hedge|old wall|well|bench|woodpile|apple tree|wagon]",
+    "junk": "a [rusty|bent|broken] [spoon|nail|fork|kettle|hinge|key|bell|chain]|an old [boot|hat|comb|broom|letter|tire]|"
+    "a [sleepy|grumpy|slimy|startled] [toad|frog|newt|worm|snail]|a [cracked|muddy|broken] [pot|wheel|jug|chair|doll|ladder]|"
+    "[two|three|seven] [snails|acorns|beetles|corks|buttons|feathers|walnuts]|a [moldy|rotten|wrinkled] [apple|potato|lemon|"
+    "turnip]|half a [hat|sandwich|saw|newspaper|glove|sled]|a [lost|wet|torn] [glove|map|sock|kite|book|umbrella]|"
+    "a [family|row|heap] of [ants|stones|mushrooms|mice|bones]",
     "chased": "a [yellow|striped|spotted|lazy|fat|pale|shiny|furry] [butterfly|moth|bumblebee|beetle|"
     "dragonfly|ladybug]|a leaf that danced in the wind|a frog with a very long jump|"
     "a cloud shaped like a [fish|shoe|bear|teapot|camel]|a feather that would not land|"
     "a [brown|fat|bold] [sparrow|robin|wren|finch]|a squirrel with full cheeks",
+    "chased_short": "[butterflies|bees|rabbits|clouds|leaves|hens|flies|swallows|kites|trains]",
+    "trick": "count to three|open doors|dance on two legs|catch flies|ring a bell|sleep upside down|roll over|carry the mail",
+    "thump": "thump, thump, thump|tap, tap, tap|scratch, scratch|bump and bump|creak, creak|rattle, rattle|knock, knock",
     "snack": "[bread|toast|pancakes|crackers|scones|biscuits] [and|with] [honey|jam|butter|cheese|syrup]|"
     "[warm milk|mint tea|cider|hot cocoa|lemonade]|[apple|plum|nut|carrot|lemon|cherry] cake|"
     "hot [leek|bean|pea|onion|pumpkin] soup|berries and cream|a bowl of [porridge|oatmeal|noodles|rice]|"
@@ -87,13 +109,24 @@ _TEXTS: dict[str, str] = {
     "how to catch a star|what fish dream about",
     "game": "tag|leapfrog|hide-and-seek|marbles|hopscotch|catch|pirates|blindman's buff|tug-of-war|"
     "king of the hill|shadow tag|follow-the-leader",
-    "chore": "picking [berries|beans|pears|flowers]|shelling peas|sweeping the [yard|step|path]|"
-    "mending a [net|fence|shoe|sail|ladder]|washing [windows|socks|carrots]|watering the [roses|lettuce]|"
-    "counting [clouds|ants|coins]|taking a nap|hanging out the wash|peeling potatoes|stacking wood|"
-    "knitting a sock|reading a thick book|eating a [pear|radish|pickle]|raking leaves|digging a hole|"
-    "feeding the [hens|ducks]|beating a carpet|baking bread|sorting buttons|whittling a stick|"
-    "painting a [gate|bench|bucket]|oiling a hinge|practicing the flute",
+    "chore": "[picking|counting|sorting] [berries|beans|pears|flowers|nuts|mushrooms|stones]|shelling peas|"
+    "sweeping the [yard|step|path|chimney]|[mending|patching|carrying|washing] a [net|fence|shoe|sail|ladder|chair|tent|boat]|"
+    "washing [windows|socks|carrots|bottles]|watering the [roses|lettuce|cabbages]|taking a nap|"
+    "[hanging out|folding|ironing] the wash|peeling [potatoes|onions|apples]|[stacking|chopping|sawing] wood|"
+    "knitting a [sock|cap|blanket]|reading a [thick|thin|funny] book|eating a [pear|radish|pickle|pretzel]|raking leaves|"
+    "digging a [hole|ditch|pond]|feeding the [hens|ducks|pigs|fish]|beating a carpet|baking bread|"
+    "[painting|scrubbing|fixing] a [gate|bench|bucket|boat|barrel]|oiling a hinge|practicing the [flute|drum|violin]|"
+    "[flying|building] a kite|whittling a stick",
     "smell": "hay|smoke|apples|bread|wet leaves|clover|roses|salt|pine needles|mint|rain|honey|mushrooms",
+    "dislike": "thunder|wet socks|spinach|spiders|baths|loud noises|cold soup|early mornings|geese|long words|"
+    "fog|itchy sweaters|Mondays|sour milk",
+    "ill": "a [bad|nasty|heavy] cold|a [sore|swollen] throat|a fever|the [measles|mumps|hiccups]|an earache|"
+    "a [dry|barking] cough|a [twisted|sprained|sore] {friend.foot}|a [stiff neck|toothache|stomachache|headache]",
+    "ill_all": "a cold|the hiccups|the measles|a cough|a toothache|a birthday|new shoes",
+    "delay": "a band of musicians|two goats at a wedding|a juggler with six [plates|eggs|hats]|a [puppet|magic] show|"
+    "a man on stilts|a dancing bear|a cart full of melons|a swan with [four|five] cygnets|a balloon seller|"
+    "a race between two [snails|pigs|ducks]|a parade of ants|a storyteller",
+    "by_night": "tonight|before dark|by bedtime|this very day|before the sun sets|before the moon is up",
     "weather_sound": "the wind [sang|hummed|sighed|whistled] in the [chimney|trees|rafters|reeds]|"
     "an owl [called|hooted] far away|the rain [tapped|drummed|pattered] on the [window|roof|leaves]|"
     "the [crickets|frogs] sang|all was still|a dog barked [once|twice] and was quiet|"

@@ -12,6 +12,7 @@ from runnel.data.stories.world import Character, Spot, Thing, World
 
 _CAPITAL = re.compile(r'(?:^|\n|[.!?] |\." )"?\x01?[a-z]')
 _ARTICLE = re.compile(r"\b([Aa]) (?=\x01?[aeiou])")
+_FIRST = re.compile(r"[A-Za-z]")
 _GAPS = re.compile(r" +([ ,.!?;:\n])")
 _WRONG = 4
 _NEAREST = 5
@@ -40,7 +41,7 @@ class Telling:
         self.chooser = chooser
         self.world = World(chooser, milieu)
         self.cast: dict[str, Character | Thing | Spot] = {}
-        self.habit: tuple[Event, Event] | None = None
+        self.frame = "none"
         self._out: list[str] = []
         self._marks: list[tuple[str, str, Sequence[str]]] = []
         self._bags: dict[str, list[int]] = {}
@@ -61,7 +62,11 @@ class Telling:
         """Tell an event in one of its ways."""
         if self._out and self._out[-1] != "\n":
             self._out.append(" ")
+        start = len(self._out)
         self._render(self.chooser.pick(event.ways), self._out)
+        while not self._out[start].lstrip('"\x01'):
+            start += 1
+        self._out[start] = _FIRST.sub(lambda m: m.group().upper(), self._out[start], count=1)
 
     def maybe(self, event: Event, numerator: int = 1, denominator: int = 2) -> None:
         """Tell an event in `numerator` of `denominator` stories."""
@@ -95,8 +100,10 @@ class Telling:
     def _probes(self, pieces: list[str]) -> list[Probe]:
         probes: list[Probe] = []
         before = ""
-        for piece, (answer, kind, pool) in zip(pieces, self._marks, strict=False):
-            before += piece
+        for index, (answer, kind, pool) in enumerate(self._marks):
+            before += pieces[index]
+            if not pieces[index + 1].startswith(answer):
+                continue
             last = 0
             for match in re.finditer(rf"\b{answer}\b", before):
                 last = match.end()

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
+from runnel.data.stories.synonyms import vary
+
 Sequel: TypeAlias = "tuple[str | Choice | Phrase | Slot, ...]"
 
 
@@ -56,7 +58,7 @@ class Event:
 EVENTS: dict[str, Event] = {}
 PRONOUNS = {"he", "him", "his", "himself"}
 _TOKEN = re.compile(r"[\[\]|]|\{[^{}]*\}|<[^<>]*>|[^\[\]|{}<>]+")
-_SLOT = re.compile(r"([!~]?)([A-Za-z_]+)(?:\.([A-Za-z]+))?")
+_SLOT = re.compile(r"([!~]?)([A-Za-z_][A-Za-z_0-9]*)(?:\.([A-Za-z]+))?")
 
 
 def event(name: str, text: str) -> Event:
@@ -64,7 +66,7 @@ def event(name: str, text: str) -> Event:
     if name in EVENTS:
         raise ValueError(f"event names must differ; got {name!r} twice")
     items = [" ".join(item.split()) for item in re.split(r"(?m)^\s*- ", text)]
-    EVENTS[name] = Event(name, tuple(parse(item) for item in items if item))
+    EVENTS[name] = Event(name, tuple(parse(vary(item)) for item in items if item))
     return EVENTS[name]
 
 

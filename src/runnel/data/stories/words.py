@@ -35,32 +35,25 @@ BODY = {
     "wood": {"hand": "paw", "hands": "paws", "foot": "paw", "feet": "paws", "fingers": "claws"},
 }
 
+# Each animal with its dwelling.
 ANIMALS = {
-    "rabbit": "a dry burrow under an old oak",
-    "mouse": "a round hole behind the garden wall",
-    "fox": "a den between the roots of a beech tree",
-    "bear": "a warm cave on the side of a hill",
-    "squirrel": "a nest of leaves at the top of a pine tree",
-    "hedgehog": "a heap of leaves beneath the hedge",
-    "badger": "a big, tidy den at the edge of the wood",
-    "otter": "a mossy hole in the bank of the river",
-    "mole": "a long tunnel under the meadow",
-    "beaver": "a house of sticks in the middle of a pond",
-    "hare": "a hollow in the tall grass",
-    "raccoon": "a hollow log near the stream",
+    "rabbit": "burrow",
+    "mouse": "hole",
+    "fox": "den",
+    "bear": "cave",
+    "squirrel": "nest",
+    "hedgehog": "heap of leaves",
+    "badger": "den",
+    "otter": "hole",
+    "mole": "tunnel",
+    "beaver": "lodge",
+    "hare": "hollow",
+    "raccoon": "hollow log",
+    "weasel": "crack in the rocks",
+    "dormouse": "ball of straw",
+    "skunk": "cellar",
+    "chipmunk": "hole",
 }
-TOWN_HOMES = (
-    "a small house by the sea",
-    "a cottage at the edge of the village",
-    "a tall, thin house in the middle of town",
-    "a farmhouse on a hill",
-    "an old mill beside the river",
-    "a crooked little house on Apple Lane",
-    "a house with a garden full of bees",
-    "two cozy rooms above the bakery",
-    "a wooden house at the end of a long road",
-    "a boat that never left the harbor",
-)
 TOWN_INTROS = (
     "{his} friend {name}",
     "{his} neighbor {name}",
@@ -118,6 +111,7 @@ CLOTHES = tuple("scarf hat cap coat shawl mitten blanket cloak vest sock".split(
 TREASURES = tuple("shell feather pebble bead button marble key coin ribbon bell".split())
 DISHES = tuple("cup jug bowl plate vase teapot dish mug".split())
 GIFTS = tuple("lantern flute drum kite basket mirror boat telescope whistle sled paintbox trumpet".split())
+FLOWERS = tuple("tulip poppy rose lily daisy sunflower crocus bluebell peony iris".split())
 BAKED = tuple("bun pie cake pancake muffin cookie tart dumpling waffle".split())
 FRUIT = tuple("pear plum peach cherry strawberry nut fig apricot".split())
 VEGETABLES = tuple("carrot turnip potato onion leek cabbage bean pea mushroom tomato".split())
@@ -149,6 +143,22 @@ HIDING = (
     "in the cupboard",
     "in the flowerpot",
 )
+INDOORS = (
+    "behind the stove",
+    "behind the clock",
+    "behind the curtain",
+    "behind the mirror",
+    "behind the piano",
+    "under the stairs",
+    "under the carpet",
+    "under the bed",
+    "under the doorstep",
+    "under the bathtub",
+    "in the cellar",
+    "in the attic",
+    "in the laundry",
+    "in the oven",
+)
 OUTDOORS = (
     "behind the barn",
     "behind the well",
@@ -177,6 +187,49 @@ PLACES = (
     "to the market",
     "to the mill",
     "to the waterfall",
+)
+
+# What a pocket may hold: an adjective of its own and the noun.
+POCKET = (
+    "smooth pebble",
+    "rusty key",
+    "long string",
+    "glass marble",
+    "dried bean",
+    "bent spoon",
+    "broken watch",
+    "lucky coin",
+    "stubby pencil",
+    "spotted feather",
+    "wooden button",
+    "curly shell",
+    "copper thimble",
+    "crooked nail",
+    "round mirror",
+    "folded map",
+    "sticky toffee",
+    "chicken bone",
+    "brass bell",
+    "paper star",
+    "walnut",
+    "fishhook",
+    "candle",
+    "cork",
+    "magnet",
+    "whistle",
+    "ticket",
+    "radish",
+    "peppermint",
+    "acorn",
+)
+
+# Small creatures that look on, and what they are fond of doing.
+CREATURES = tuple(
+    "snail beetle cricket sparrow spider lizard magpie pigeon ladybug caterpillar robin moth "
+    "bumblebee blackbird frog wren grasshopper".split()
+)
+FLAVORS = tuple(
+    "apple plum carrot lemon cherry ginger honey nut pumpkin raspberry cinnamon onion".split()
 )
 
 FEELINGS = ("glad", "sad", "afraid", "proud", "ashamed", "lonely", "angry", "worried", "calm")

@@ -104,6 +104,8 @@ class World:
             kind = self.fresh(tuple(words.ANIMALS))
             intros = words.WOOD_INTROS
         forms = {"": name, "kind": kind, **words.PRONOUNS[pronoun], **words.BODY[self.milieu]}
+        if self.milieu == "wood":
+            forms["den"] = words.ANIMALS[kind]
         if friend_of is not None:
             his = friend_of.forms["his"]
             forms["intro"] = self.chooser.pick(intros).format(name=name, kind=kind, his=his)
@@ -141,6 +143,10 @@ class World:
             self.paint(thing, self.fresh(words.COLORS))
         self.things.append(thing)
         return thing
+
+    def own(self, thing: Thing, owner: Character) -> None:
+        """Make the thing the character's own, and put it into the character's hands."""
+        thing.owner = thing.holder = owner
 
     def twin(self, thing: Thing) -> Thing:
         """Return a thing that is the same but for its color, and nobody's."""

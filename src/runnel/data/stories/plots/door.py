@@ -1,7 +1,7 @@
 """The errand: three doors in a row, and only one of them is the right color."""
 
 from runnel.data.stories import words
-from runnel.data.stories.common import close, introduce, sky, weather
+from runnel.data.stories.common import close, introduce, sky, watch, weather
 from runnel.data.stories.telling import Telling
 from runnel.data.stories.template import event
 from runnel.data.stories.world import Spot
@@ -9,105 +9,124 @@ from runnel.data.stories.world import Spot
 SEND = event(
     "door: sent out",
     """
-- <one_morning>, {parent} [packed|filled] a basket with [warm|fresh] {food}. "Take this to {elder}," said {parent}.
-  "[Go|Walk] down the lane until you see three doors."
-- <one_morning>, {parent} put [six|a dozen] {food} in a basket. "{Elder} is not well today," said {parent}. "Will
-  you [take|bring] these over? You will find three doors at the end of the lane."
-- <one_morning>, {parent} had baked {food} for {elder}. "You are big enough to [take|carry] them there alone," said
-  {parent}. "At the end of the lane [are|there are] three doors."
-- "Today you may go out all by yourself," said {parent} <one_morning>, and gave {him} a basket of {food} for {elder}.
-  "Go [past the pump|over the bridge], and you will see three doors."
+- <one_morning>, {parent} [packed|filled] a basket with [warm|fresh|hot] {food} for {elder}, who was [ill|not well|
+  turning ninety|in need of cheer].
+- <one_morning>, {elder} had <ill>. {Parent} put [six|nine|a dozen] {food} in a basket[ and covered them with a cloth|
+  and added a letter| and a bit of cheese|]. "[Take|Bring] these over," {parent.he} said.
+- <one_morning>, {parent} had baked {food} for {elder}. "You are [big|old|brave] enough to [take|carry] them there
+  [alone|by yourself]," said {parent}.
+- "[Today|This time] you may go out all by yourself," said {parent} <one_morning>, and gave {him} a basket of {food} for
+  {elder}.
+""",
+)
+
+LANE = event(
+    "door: three doors",
+    """
+- "At the end of the [lane|path|street] [are|you will see] three doors," {parent} [said|explained|told {him}]. "[Yours is|
+  Knock at] the {door} one."
+- "[Walk|Go] [past the pump|over the bridge|around the pond|under the arch] to the three doors," {parent} [said|explained],
+  "and knock at the {door} one."
+- "There are three doors [side by side|in a row|in the old wall]. Take the {door} one," {parent} [said|told {him}].
+- "{Elder} lives [by the old wall|behind the mill|over the bridge], behind the {door} door," {parent} [said|explained].
 """,
 )
 
 WARN = event(
     "door: the warning",
     """
-- "You must knock at the {door} one," {parent} [said|went on]. "[Not|Do not knock] at the {bad} door, for there {danger}. And not at the {worse} door,
-  for there {peril}." "The {door} door," said {hero}. "I will not forget."
-- "The right door is {door}," {parent} [said|went on]. "[Remember|Mind], behind the {bad} door {danger}, and behind the {worse} door {peril}."
-  "{Door}, {door}, {door}," said {hero}, [and off {he} went|and skipped out of the gate].
-- "{Elder} lives behind the {door} door," {parent} [said|went on]. "[Stay away from|Do not touch] the {bad} door, because there {danger}, and
-  [keep away from|never touch] the {worse} door, because there {peril}." {Hero} [nodded|promised to be careful].
-- "Yours is the {door} door," {parent} [said|went on]. "The {bad} door is wrong, for there {danger}. The {worse} door is [wrong too|worse], for
-  there {peril}." "{Door} is right," said {hero}, "and the rest are wrong." {He} [kissed {parent}|took the basket] and
-  was gone.
+- "[Mind|Remember], behind the {bad} door {danger}, and behind the {worse} door {peril}."
+- "[Stay away from|Do not touch] the {bad} door, for there {danger}, and [keep away from|never touch] the {worse} one, for
+  there {peril}."
+- "The {bad} door is wrong, for there {danger}. The {worse} door is [wrong too|even worse], for there {peril}."
+""",
+)
+
+YES = event(
+    "door: the answer",
+    """
+- "The {door} door," said {hero} [and was gone|<gladly>|and skipped out of the gate].
+- {Hero} [nodded|promised to be careful|put on {his} hat] and [off {he} went|<walked> away].
+- "{Door}, {door}, {door}," {hero} [sang|hummed|said to {himself}] and [off {he} went|<walked> away].
 """,
 )
 
 MEET = event(
     "door: on the way",
     """
-- On the way {he} met {friend.intro}, who was [flying a kite|fishing|stuck in a hedge|looking for a lost coin].
-  {Hero} [helped|stayed with] {friend.him} for [an hour|a while], and they talked about [whales|dragons|the moon|
-  cheese], and the basket [grew heavy|stood in the shade].
-- Halfway there, {he} met {friend.intro}. "Come and see [my frog|the new bridge|the ducklings]!" said {friend.he}.
-  [It|They] [had to be seen|was hard to leave], and {hero} stayed until the [clock struck noon|sun was high].
-- At the bridge, {friend.intro} was [throwing stones|counting fish]. {Hero} [threw|counted] a few as well, and
-  [soon|] the two of them laughed so much that they scared the [ducks|frogs] away.
-- On the way, a [goose|goat] wanted to [look into|taste] the basket. {Hero} had to run [twice|three times] around a
-  tree, until {friend.intro} came and [chased it off|made it laugh].
+- On the way {he} met {friend.intro}, who was [stuck in a hedge|looking for a lost coin|<chore>]. {Hero} [helped|stayed
+  with] {friend.him} for [an hour|a while], and they talked about <topic>.
+- Halfway there, {he} met {friend.intro}. "Come and see [my frog|the new bridge|the ducklings|<delay>]!" said {friend.he},
+  and {hero} stayed until [the clock struck noon|the sun was high].
+- At the bridge, {friend.intro} was [throwing stones|counting fish|<chore>]. {Hero} [joined in|sat down as well], and the
+  two of them talked about <topic> and then about <topic>.
+- On the way, <beast> wanted to [look into|taste] the basket. {Hero} had to run [twice|three times] around a tree, until
+  {friend.intro} came and [chased it off|made it laugh].
+- {Friend.intro} was playing <game> by the [road|well|mill]. {Hero} [joined in|could not say no], and the basket [stood|
+  waited] in the [shade|grass|sun].
 """,
 )
 
 DOORS = event(
-    "door: the three doors",
+    "door: before the doors",
     """
-- At the end of the lane {he} stood still. There were the three doors, one {left}, one {middle} and one {right}.
-  [Which was it|Which one was right]? {His} head was [full of other things|quite empty].
-- Then {he} came to the doors. One was {left}, one was {middle} and one was {right}, and they all had [the same
-  brass knob|the same mat in front of them]. {Hero} [looked from one to the next|scratched {his} head].
-- {Hero} [said goodbye|waved] and went on. And there they were, three doors in a row. "[Oh dear|Hm]," said {hero}.
-  "[Now I must think|Which one]?"
-- <At_last> {he} reached the end of the lane. Three doors looked at {him}, and {he} looked at the three doors. What
-  had {parent} [said|told {him}]?
+- At the end of the [lane|path|street] {he} stood still. One door was {left}, one was {middle}, and one was {right}.
+- Then {he} came to the doors, {left}, {middle} and {right}, [and they all had the same brass knob|and not one had a name
+  on it|all of them shut].
+- <at_last> {he} [came|got] there. Three doors looked at {him}, and {he} looked at the three doors.
+- {Hero} [said goodbye|waved] and went on, and there [they stood, the|stood] three doors [in a row|side by side].
 """,
 )
 
-NEAR = event(
-    "door: almost wrong",
+DOUBT = event(
+    "door: the doubt",
     """
-- {He} [raised|lifted] {his} {hero.hand} to the {bad} door. Then {he} heard [a noise|something move] behind it, and
-  remembered that {danger.past} there. {He} [tiptoed|crept] away.
-- {He} went up to the {worse} door. [But|Just in time] {he} remembered that {peril.past} there, and {he} took [three|four]
-  big steps back.
-- "[Not|It cannot be] the {bad} one," {he} thought, "for there {danger}. And not the {worse} one, for there {peril}."
-- {He} [closed|shut] {his} eyes, and [then|soon] {he} could almost hear the voice of {parent} again, [every word|
-  word for word].
+- [Which was it|Which one was right|What had {parent} said]? {His} head was [quite empty|full of <topic>|full of other
+  things].
+- "[Oh dear|Hm|Well]," said {hero} and scratched {his} [head|ear|nose]. "[Now I must think|Which one was it]?"
+- {He} [raised|lifted] {his} {hero.hand} to the {bad} one. [Just in time|Then] {he} remembered that {danger.past} there.
+- {He} went up to the {worse} one. [But|Just in time] {he} remembered that {peril.past} there, and {he} took [three|four|
+  five] big steps back.
+- {He} [closed|shut] {his} eyes until {he} could [almost|] hear the voice of {parent} again, [every word|word for word].
 """,
 )
 
 KNOCK = event(
     "door: the right one",
     """
-- So {he} knocked at the {!door} door, [once|very softly]. It opened, and there was {elder}, [in a warm shawl|with a
-  blanket around both shoulders]. "[I smell|Do I smell] {food}!" said {elder}. "[Come in|Do come in], {hero}."
-- <At_last> {he} was sure. {He} walked up to the {!door} door and knocked three times. "[Come in|It is open]!"
-  <cried> a voice, and it was {elder}. "And you have brought {food}!"
-- "It was {!door}!" {he} said [out loud|to {himself}], and knocked at the {door} door. It [creaked|squeaked] open,
-  and {elder} looked out. "[What a nice surprise|How good of you to come]!" said {elder}. "Are those {food}?"
-- {He} took a deep breath and knocked at the {!door} door. Steps came [nearer|closer], and then {elder} stood
-  there and [sniffed|looked at the basket]. "{Food}! Come in, [come in|my dear]!"
+- So {he} knocked at the {!door} door, [once|very softly|three times|with {his} elbow].
+- <at_last> {he} was sure. {He} <walked> up to the {!door} door and knocked [once|twice|three times].
+- "It was {!door}!" {he} <cried>, and knocked <quickly>.
+- {He} took a deep breath and knocked at the {!door} door, and <heart>.
+""",
+)
+
+OPEN = event(
+    "door: it opens",
+    """
+- It opened, and there was {elder}, [in a warm shawl|wrapped in a blanket|in slippers|<chore>]. "[I smell|Do I smell]
+  {!food}!"
+- It [creaked|squeaked] open, and {elder} looked out. "[What a nice surprise|How good of you to come]! Are those {!food}?"
+- Steps came [nearer|closer]. Then {elder} stood there and [sniffed|looked at the basket]. "Are those {!food}? Come in, [come in|my
+  dear]!"
 """,
 )
 
 END = event(
     "door: the end",
     """
-- They ate together, and {elder} told {him} [a story about a whale|where the wind goes at night]. "And how did you
-  find me?" asked {elder}. "[It was easy|Nothing was easier]," said {hero}. "Yours is the {!door} door." {He} did not
-  say a word about [how it really was|{!friend}].
-- {Elder} ate [two|three] at once and felt better. At home, {parent} asked, "Was it hard to find?" "A little," said
-  {hero}, "but I remembered the {!door} door." And {parent} was {parent.feeling}.
-- {Hero} stayed until the [cups|plates] were empty. Then {he} <walked> home, past the two wrong doors, and stuck
-  out {his} tongue at both of them. "[I only like|Give me] the {!door} one," {he} said.
-- They ate [all of it|it up] together. "Next time, bring {!friend} [along|with you]," said {elder}. So the next day two of them
-  stood in the lane, and {hero} [pointed|showed the way]. "It is the {!door} door," {he} said. "[Trust me|Believe
-  me]."
+- They ate [all of them|them all] together and talked about <topic>. "How did you find me?" asked {elder}. "[It was easy|
+  Nothing was easier]," said {hero}. "Yours is the {!door} door."
+- {Elder} ate [two|three|five] at once and felt better. "Was it hard to find?" asked {parent} at home. "A little," said
+  {hero}, "but I remembered the {!door} door."
+- {Hero} stayed until the [cups|plates] were empty. Then {he} <walked> home, past the two wrong doors, and stuck out {his}
+  tongue at both of them. "[I only like|Give me] the {!door} one," {he} said.
+- "Next time, bring {!friend} [along|with you]," said {elder}. So the next day two of them stood [there|in the lane], and
+  {hero} [pointed|showed the way]. "[Always|We take] the {!door} one," {he} said.
 """,
 )
 
-FOOD = ("buns", "cookies", "pancakes", "muffins", "dumplings", "pies", "waffles", "tarts")
+FOOD = ("buns", "cookies", "pancakes", "muffins", "dumplings", "pies", "waffles", "tarts", "noodles")
 DANGERS = {
     "the geese bite": "the geese bit",
     "a cross old bull sleeps": "a cross old bull slept",
@@ -116,6 +135,9 @@ DANGERS = {
     "the stairs are broken": "the stairs were broken",
     "the floor is full of holes": "the floor was full of holes",
     "the cats have the measles": "the cats had the measles",
+    "a giant takes his bath": "a giant took his bath",
+    "somebody practices the trumpet": "somebody practiced the trumpet",
+    "they make you wash dishes": "they made you wash dishes",
 }
 
 
@@ -123,7 +145,7 @@ def plot(t: Telling) -> str:
     """Carry a basket to one of three doors and remember which."""
     w = t.world
     hero = introduce(t)
-    friend, elder = w.friend(hero), w.elder(hero)
+    parent, friend, elder = t.who("parent"), w.friend(hero), w.elder(hero)
     colors = [w.word(words.COLORS, "color") for _ in range(3)]
     left, middle, right = t.chooser.shuffled(colors)
     t.add(friend=friend, elder=elder, food=w.word(FOOD, "food"))
@@ -133,18 +155,18 @@ def plot(t: Telling) -> str:
         t.add(**{key: Spot({"": now, "past": DANGERS[now]})})
     t.paragraph()
     weather(t)
-    t.tell(SEND)
-    t.tell(WARN)
-    errand = w.promise(hero, t.who("parent"), "to knock at the right door")
+    for step in (SEND, LANE, WARN, YES):
+        t.tell(step)
+    errand = w.promise(hero, parent, "to knock at the right door")
     t.paragraph()
-    sky(t)
-    t.tell(MEET)
-    t.tell(DOORS)
-    t.tell(NEAR)
+    sky(t, 1, 4)
+    for step in (MEET, DOORS, DOUBT):
+        t.tell(step)
+    watch(t)
     t.paragraph()
     t.tell(KNOCK)
+    t.tell(OPEN)
     w.keep(errand)
-    w.feel(t.who("parent"), "proud")
     t.tell(END)
     close(t)
     return t.chooser.pick(("The three doors", "{hero} and the {door} door"))

@@ -1,0 +1,124 @@
+"""The birthday that everybody seems to have forgotten."""
+
+from runnel.data.stories import words
+from runnel.data.stories.common import close, introduce, sky, watch, weather
+from runnel.data.stories.telling import Telling
+from runnel.data.stories.template import event
+
+WISH = event(
+    "birthday: the wish",
+    """
+- All [winter|summer|year] {~hero} had wished for {gift.a}. {He} had seen one [in a window|at the fair|in a book], and [now|since then] {he}
+  [dreamed|talked] of nothing else.
+- "If I had {gift.a}," {hero} [often|always] told {friend.intro}, "I would [never ask for anything again|be the happiest {hero.kind} in the
+  world|take it to bed with me]."
+- There was one thing that {~hero} wanted [more than <snack>|with all {his} heart|very badly], and that was {gift.a}. [{Friend.intro} knew it|{He} told
+  it to {friend.intro}], and so did [the whole town|the moon|every hen in the yard].
+- "What do you wish for?" {friend.intro} asked {him} a week before {his} birthday. "{Gift.a}," {hero} <whispered>, and [blushed|sighed].
+""",
+)
+
+MORNING = event(
+    "birthday: the morning",
+    """
+- Then the birthday came, <a_day>. {Hero} [jumped out of bed|woke up at five|ran down the stairs]. But there was no cake, and nobody sang.
+- On the morning of {his} birthday, <a_day>, {hero} [sat up|combed {his} hair] and [waited|listened]. Nobody [came|sang|knocked].
+- {His} birthday was <a_day>. {Hero} [put on a clean shirt|opened the door] and [smiled|looked around]. Nobody [smiled back|said a word].
+""",
+)
+
+PARENT = event(
+    "birthday: the family is busy",
+    """
+- {Parent} was <chore> and only said, "[Eat your porridge|Not now, dear|Mind the step|Shut the door, please]."
+- "Is today a special day?" {he} asked {parent}. "[It is washing day|Not that I know of|Yes, it is Tuesday]," said {parent}, <chore>.
+- {Parent} was <chore> and did not even look up.
+""",
+)
+
+FRIEND = event(
+    "birthday: the friend is busy",
+    """
+- {He} <walked> to {friend}, but {friend} [had no time|hid something behind {friend.his} back|shut the door]. "[I have to|I must] finish [some work|a
+  thing]," {friend.he} said.
+- {Friend} was <chore>. "[Cannot stop|No time today]," {friend.he} said, and [turned away|hummed|looked at the ceiling].
+- {Friend} ran past with [a ladder|a bucket|three lanterns|a sack]. "[Later|Tomorrow]!" {friend.he} <cried>.
+""",
+)
+
+ALONE = event(
+    "birthday: alone",
+    """
+- So {hero} <walked> {place} alone. {He} felt <feeling>. {He} sang {himself} a birthday song, [very softly|twice|to <beast>].
+- {He} <walked> {place}, [sat down|threw stones] and felt <feeling>. "Happy birthday, {hero}," {he} said to [<beast>|the water|<junk>].
+- {Hero} felt <feeling>. {He} <walked> {place} and [shared|ate] <snack> with [<beast>|nobody].
+""",
+)
+
+HOME = event(
+    "birthday: home again",
+    """
+- When it grew dark, {he} [went|turned] home. There was no light in [the house|the windows]. {He} opened the door <slowly>.
+- <at_last> {he} was cold and went home. [The house was dark|All was dark and still]. {He} [felt for|pushed] the door.
+- In the evening {he} came home with [wet|heavy] {hero.feet} and <junk> for a birthday present, and opened the door.
+""",
+)
+
+SURPRISE = event(
+    "birthday: surprise",
+    """
+- "Surprise!" [Twenty|A hundred|All the] lights went on, and [there stood|there were] {parent}, {!friend} and [everybody|half the town]. {Friend} <dance>.
+- "Happy birthday!" they <cried>, {parent} and {!friend} and [all the others|even the postman|everyone {he} knew], and somebody played the [drum|fiddle|
+  trumpet].
+- Lights! [Music|Drums]! [Behind the table|Under a paper moon] stood {parent} and {!friend} with [paper hats|flowers|a cake as big as a wheel].
+""",
+)
+
+GIVEN = event(
+    "birthday: the gift",
+    """
+- "Did you think that we [forgot|had forgotten]?" asked {friend}, and gave {him} [a box|a big parcel]. In it was the {!gift}, and it was {!gift.color}, just
+  as {he} had [wished|dreamed].
+- On the table [lay|stood] a {!gift.color} {gift}. "[I made it|We made it]," said {friend}. "[That is why I had no time|It took all day]."
+- {Friend} [pulled|took] off the cloth. There was a {!gift.color} {gift}, [still wet with paint|with a bow on it], and {hero} [could not speak|
+  forgot to breathe].
+""",
+)
+
+END = event(
+    "birthday: the end",
+    """
+- {Hero} was <feeling>, and [nobody went home|they danced] until [midnight|the candles were out|the rooster crowed].
+- {Hero} was <feeling>. "I thought I was [alone|forgotten]," {he} said, "and [all the time|all day] you were thinking of me."
+- {Hero} was <feeling>, and {he} [slept|went to bed] with the {!gift} in {his} arms.
+- {Hero} was <feeling>. There was <snack>, there was <game>, and [there was|they heard] a very long speech about <topic>.
+""",
+)
+
+
+def plot(t: Telling) -> str:
+    """Be forgotten by everybody, or so it seems, and get the gift that was wished for."""
+    w = t.world
+    hero = introduce(t)
+    friend = w.friend(hero)
+    gift = w.thing(words.GIFTS, friend)
+    t.add(friend=friend, gift=gift, place=w.spot(words.PLACES))
+    weather(t)
+    t.tell(WISH)
+    t.paragraph()
+    for step in (MORNING, PARENT, FRIEND):
+        t.tell(step)
+    w.happen(hero)
+    w.feel(hero, "lonely")
+    sky(t, 1, 4)
+    t.tell(ALONE)
+    watch(t)
+    t.paragraph()
+    for step in (HOME, SURPRISE):
+        t.tell(step)
+    w.give(gift, friend, hero)
+    t.tell(GIVEN)
+    w.feel(hero, "glad")
+    t.tell(END)
+    close(t)
+    return t.chooser.pick(("A {gift} for {hero}", "The forgotten birthday"))

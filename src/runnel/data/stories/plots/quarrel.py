@@ -1,0 +1,117 @@
+"""The quarrel: two friends, one thing, and a silence that neither likes."""
+
+from runnel.data.stories import words
+from runnel.data.stories.common import close, introduce, sky, watch, weather
+from runnel.data.stories.telling import Telling
+from runnel.data.stories.template import event
+
+FIND = event(
+    "quarrel: the find",
+    """
+- <one_morning>, {~hero} and {friend.intro} found {toy.a} [in a ditch|on the beach|under <junk>|on the road]. It [belonged to nobody|was nobody's].
+- <one_morning>, {~hero} and {friend.intro} [won|were given] {toy.a}[ at the fair|, for helping {elder}|, because they had sung so well]. There was only one.
+- {~Hero} and {friend.intro} were best friends. <one_morning> the river [brought|washed up] {toy.a} at their {hero.feet}.
+""",
+)
+
+MINE = event(
+    "quarrel: mine",
+    """
+- "[It is mine|Mine]," said {hero}. "I [saw|touched] it first." "No, mine," said {friend}. "I [picked it up|need it more]."
+- "We can share it," said {hero}. "I have it [on all days but Sunday|today and tomorrow]." "[That is not sharing|You always win]!" said {friend}.
+- "I will keep it [safe|at my house]," said {friend}. "[You keep everything|You break everything]!" said {hero}.
+""",
+)
+
+PULL = event(
+    "quarrel: pulling",
+    """
+- {Hero} pulled on one [side|end], {friend} pulled on the other, and they both shouted about [old|other] things, such as <snack> and <junk>.
+- They [pulled|pushed] and [shouted|stamped] until <beast> [ran away|stopped to look], and [a window|somewhere a window] was shut.
+- They pulled until [it cracked|it slipped away], and both sat down hard [in the mud|in a puddle|on the stones].
+""",
+)
+
+PART = event(
+    "quarrel: the parting",
+    """
+- "[I never want to see you again|You are not my friend anymore]!" <cried> {friend}. "[Good|Fine|Keep it]!" <cried> {hero}. And they went home on two sides of
+  the [road|river].
+- {Hero} [dropped|let go of] it. "[Keep it|Take it], then," {he} said, "and [never come back|do not ever come to my house]." {Friend} went, without looking back.
+- They hid the {toy} {spot}, so that neither had it, and [went home|walked away] [without a word|on two sides of the road].
+""",
+)
+
+QUIET = event(
+    "quarrel: the silence",
+    """
+- {Hero} felt <feeling>. Playing <game> is no fun alone, and neither is <snack>. [At night|In the evening] {he} thought of {friend}.
+- The next day was [long|very long]. {Hero} felt <feeling>. {He} talked to {parent} about <topic>, but {parent} only [said "Hm."|nodded].
+- {Hero} felt <feeling>. {He} [told a joke|said "Good morning"] to <beast>, and it did not laugh.
+""",
+)
+
+WISE = event(
+    "quarrel: a wise word",
+    """
+- "What is heavier, a {toy} or a friend?" asked {elder}, <chore>. {Hero} thought about it [all the way home|for an hour].
+- {Elder} was <chore>. "I once had [a friend|a brother] and half a [boat|pear]," said {elder}. "[Now|Today] I have the half [pear|boat]."
+- "It is easy to hold on," said {elder}, who was <chore>. "[Letting go takes strength|Only the strong can let go]."
+""",
+)
+
+BOTH = event(
+    "quarrel: two ideas",
+    """
+- So {hero} [washed|combed] {his} ears and <walked> to {friend} with <snack>. Halfway, {he} met {!friend}, who was coming to {him} with the {toy.color} {toy}.
+- In the morning {hero} opened the door to go to {friend}. On the step [lay|stood] the {toy}, and behind it stood {!friend}.
+- {Hero} [wrote|drew] a letter, with "I am sorry" [nine times|in big letters], and [brought|took] it to {friend}. In front of the door {he} met {!friend}, who had written one
+  as well.
+""",
+)
+
+SORRY = event(
+    "quarrel: sorry",
+    """
+- "You take it," said {friend}. "No, you," said {hero}. They looked at each other, and then they laughed until they [fell over|got the hiccups|cried].
+- "I was [stupid|mean]," said {hero}. "I was [stupider|meaner]," said {friend}. And [that was their last|it was almost a new] quarrel.
+- Nobody said "sorry", because they both said it at once. {Hero} felt <glad>, and {friend} <dance>.
+""",
+)
+
+END = event(
+    "quarrel: the end",
+    """
+- And the {!toy.color} {toy}? It [lives|stayed] with {hero} in the [summer|warm months] and with {!friend} in the winter.
+- They gave the {!toy.color} {toy} to [a little one|a child|{elder}] who had [none|never had one], and went off to play <game>.
+- <ever_after>, whenever they quarreled, one of them only had to say "{!toy.color} {toy}", and they [laughed|had to laugh].
+""",
+)
+
+
+def plot(t: Telling) -> str:
+    """Quarrel over a find, miss each other, and make peace."""
+    w = t.world
+    hero = introduce(t)
+    friend, elder = w.friend(hero), w.elder(hero)
+    toy = w.thing(words.TOYS)
+    t.add(friend=friend, elder=elder, toy=toy, spot=w.spot(words.OUTDOORS))
+    weather(t)
+    t.tell(FIND)
+    t.tell(MINE)
+    sky(t, 1, 4)
+    t.paragraph()
+    t.tell(PULL)
+    watch(t)
+    t.tell(PART)
+    w.happen(hero, friend)
+    w.feel(hero, "lonely")
+    t.paragraph()
+    t.tell(QUIET)
+    t.tell(WISE)
+    t.paragraph()
+    t.tell(BOTH)
+    t.tell(SORRY)
+    t.tell(END)
+    close(t)
+    return t.chooser.pick(("The quarrel", "One {toy} for two"))
