@@ -316,7 +316,7 @@ def test_the_bundled_stories_are_documents() -> None:
 def test_every_corpus_says_what_it_is() -> None:
     for corpus in CORPORA.values():
         assert corpus.description
-        assert corpus.origin
+        assert corpus.source
 
 
 def hub(load_dataset: Callable[..., Any]) -> SimpleNamespace:

@@ -16,7 +16,7 @@ class NamedCorpus(NamedTuple):
     """A corpus that is known by name."""
 
     description: str
-    origin: str
+    source: str
     """where it comes from, for people"""
     write: Callable[[float, int], list[str]]
     """10^6 bytes wanted and seed -> texts"""
@@ -58,7 +58,7 @@ def open_source(
     if source in CORPORA:
         corpus = CORPORA[source]
         texts = _of_corpus(source, corpus, megabytes, seed)
-        return Source(source, f"{corpus.description} ({corpus.origin})", texts, None)
+        return Source(source, f"{corpus.description} ({corpus.source})", texts, None)
     if source.startswith("hf:"):
         return _open_hub(source, field)
     try:
