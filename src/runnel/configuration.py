@@ -38,8 +38,8 @@ def registry(package: types.ModuleType, base: Any) -> dict[str, Any]:
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         members: list[Any] = list(vars(module).values())
         for cls in members:  # any attribute may be a class
-            if isinstance(cls, type) and issubclass(cls, base) and not inspect.isabstract(cls):
-                found[cls.name] = cls
+            if inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls):
+                found[getattr(cls, "name")] = cls  # noqa: B009 - mypy knows no name of a type
     found = dict(sorted(found.items()))
     _REGISTRIES[base] = found
     return found

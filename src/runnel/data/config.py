@@ -1,5 +1,6 @@
 """What a run reads: the source, the tokenizer, the split."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ class DataConfig:
     tokenizer: str = "byte"
     """byte or char"""
     separator: Literal["auto", "end-of-text", "blank-line", "none"] = "auto"
-    """what stands between documents; auto: <|endoftext|> where it occurs, else one document a file"""
+    """what stands between documents; auto: <|endoftext|> where it occurs, else a file is one"""
     field: str = "text"
     """the field of each .jsonl line that holds the text"""
     held_out: float = 0.1
@@ -35,5 +36,5 @@ class DataConfig:
             raise InputError(
                 f"data.held_out must lie between 0 and 1; got {self.held_out}; try 0.1"
             )
-        if self.megabytes <= 0:
+        if not 0 < self.megabytes < math.inf:
             raise InputError(f"data.megabytes must be positive; got {self.megabytes}; try 8")

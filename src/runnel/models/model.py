@@ -3,7 +3,6 @@
 # B batch, T time, V vocabulary, D model width
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -15,13 +14,18 @@ S = TypeVar("S", bound=tuple[Any, ...])
 class Vocabulary(Protocol):
     """What a model needs to know of its tokenizer in order to read and write text."""
 
-    vocab_size: int
-    end: int
+    @property
+    def vocab_size(self) -> int:
+        """Number of different tokens V."""
 
-    def encode(self, text: str) -> Sequence[int]:
+    @property
+    def end(self) -> int:
+        """The token that ends a document, and that a model reads before one."""
+
+    def encode(self, text: str) -> Any:
         """The tokens of a text, without an end token."""
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Any) -> str:
         """The text of some tokens."""
 
 

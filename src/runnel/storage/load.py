@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from runnel.configuration import from_plain
 from runnel.data.tokenizers import tokenizer_from_plain
@@ -16,6 +17,9 @@ from runnel.storage import checkpoint as checkpoints
 from runnel.storage import files, strict_json, tensors
 from runnel.storage.checkpoint import DamagedCheckpoint
 from runnel.storage.run import CONFIG, MODEL, TOKENIZER, RunDirectory, read_config
+
+
+_DRAWS = {"normal_", "uniform_", "bernoulli_", "exponential_", "random_", "log_normal_"}
 
 
 class _Source(NamedTuple):
@@ -41,6 +45,15 @@ def load_model(path: str | Path) -> Model[Any]:
     model.load_state_dict(source.weights)
     model.tokenizer = _tokenizer(source.directory, model)
     return model.eval()
+
+
+def load_config(path: str | Path) -> dict[str, Any]:
+    """The whole recipe, as plain data, of the run that a model is loaded from."""
+    path = Path(path).resolve()
+    for folder in (path, path.parent, path.parent.parent):
+        if (folder / CONFIG).is_file():
+            return read_config(folder / CONFIG)
+    raise InputError(f"expected a {CONFIG} beside the weights; got none for {path.name}")
 
 
 def _find(path: Path) -> _Source:
@@ -95,10 +108,31 @@ def _build(config: ModelConfig, source: _Source) -> Model[Any]:
             f"{source.name}: expected tensors for the {config.layers} layers of {CONFIG}; "
             f"got {len(source.weights)}"
         )
+    try:
+        with torch.device("meta"), _WithoutValues():
+            shapes = config.build().state_dict()
+    except (RuntimeError, OverflowError, TypeError, ValueError) as error:
+        first = str(error).partition("\n")[0][:200]
+        raise InputError(f"{CONFIG}: expected a model that can be built; got: {first}") from error
+    _compare(shapes, source)
     with torch.random.fork_rng(devices=[]):
-        with torch.device("meta"):
-            _compare(config.build().state_dict(), source)
         return config.build()
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Skips the drawing of weights, which tensors without memory would make slow."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func.__name__ in _DRAWS or getattr(func, "__module__", None) == torch.nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
 
 
 def _compare(expected: dict[str, Tensor], source: _Source) -> None:

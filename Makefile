@@ -1,0 +1,32 @@
+# Two commands on a fresh machine: `make run` and `make test`. They need Python, pip and an index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: run test setup clean
+
+run: $(VENV)/.installed
+	$(BIN)/runnel train mingru-stories --out runs/first
+	@echo
+	$(BIN)/runnel generate runs/first --prompt "Once upon a time" --temperature 0.5
+
+test: $(VENV)/.installed-dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+setup: $(VENV)/.installed-dev
+
+# torch comes first and pinned: a bare `torch` would bring several GB of CUDA.
+$(VENV)/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/runnel/ops/csrc/*)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --no-compile --constraint constraints.txt torch
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build runs .mypy_cache .pytest_cache .ruff_cache .hypothesis

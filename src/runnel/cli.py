@@ -1,0 +1,102 @@
+"""The command line: parse, call the verb, turn known errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from runnel import __version__
+from runnel.commands import bench, doctor, evaluate, generate, listing, planned, train
+from runnel.commands.verb import Verb
+from runnel.errors import DiskError, DivergedError, InputError
+
+VERBS: list[Verb] = [
+    listing.VERB,
+    train.VERB,
+    generate.VERB,
+    evaluate.VERB,
+    bench.VERB,
+    doctor.VERB,
+    *planned.VERBS,
+]
+
+USER, DIVERGED, DISK, INTERRUPTED = 2, 3, 4, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one line for an error, and a suggestion for an unknown verb."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice" in message and "VERB" in message:
+            import difflib
+
+            word = message.split("'")[1]
+            close = difflib.get_close_matches(word, [v.name for v in VERBS], n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}?" if close else "see runnel --help"
+            message = f"expected a verb; got {word!r}; {hint}"
+        else:
+            message = f"{message}; see {self.prog} --help"
+        self.exit(USER, f"error: {message}\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """All verbs with their flags; imports nothing heavy."""
+    parser = _Parser(
+        prog="runnel",
+        description="Train, compare and run small language models that stream.",
+        epilog="runnel VERB --help tells more about each verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"runnel {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True, dest="verb")
+    for verb in VERBS:
+        sub = verbs.add_parser(
+            verb.name,
+            help=verb.summary,
+            description=verb.summary[0].upper() + verb.summary[1:] + ".",
+            epilog=_examples(verb),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        verb.declare(sub)
+        sub.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        sub.set_defaults(run=verb.run)
+    return parser
+
+
+def _examples(verb: Verb) -> str | None:
+    if not verb.examples:
+        return None
+    return "examples:\n" + "\n".join(f"  {line}" for line in verb.examples.splitlines())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit codes are those of INTERFACE.md."""
+    try:
+        args = make_parser().parse_args(arguments)
+        return args.run(args) or 0
+    except DiskError as error:
+        return _fail(error, DISK)
+    except DivergedError as error:
+        return _fail(error, DIVERGED)
+    except InputError as error:
+        return _fail(error, USER)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away; keep Python from complaining once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _fail(error: Exception, code: int) -> int:
+    line = " ".join(str(error).split())
+    sys.stderr.write(f"error: {line}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""runnel train: from a recipe to a run directory."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import TYPE_CHECKING
+
+from runnel.commands.verb import Verb, add_training_flags, print_json
+
+if TYPE_CHECKING:
+    from runnel.training import Recipe, Result
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The flags."""
+    parser.add_argument("recipe", metavar="RECIPE", help="its name (runnel list recipes)")
+    add_training_flags(parser)
+
+
+def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
+    """The recipe of that name with the flags and then the --set fields put into it."""
+    from runnel.configuration import look_up, override
+    from runnel.recipes import RECIPES
+
+    recipe = look_up("recipe", name, RECIPES).make()
+    flags = ("steps", "tokens", "minutes", "batch", "length", "seed", "precision")
+    given = {flag: getattr(args, flag) for flag in flags if getattr(args, flag) is not None}
+    if {"steps", "tokens", "minutes"} & set(given):
+        given = {"steps": None, "tokens": None, "minutes": None} | given
+    data = recipe.data
+    if args.data is not None:
+        data = dataclasses.replace(data, source=args.data)
+    training = dataclasses.replace(recipe.training, **given)
+    return override(dataclasses.replace(recipe, data=data, training=training), args.set)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, then say where the run is and how good it became."""
+    recipe = chosen_recipe(args.recipe, args)
+    from runnel.training import train
+
+    out = args.out or f"runs/{args.recipe}"
+    result = train(
+        recipe, out, resume=args.resume, device=args.device, quiet=args.quiet or args.json
+    )
+    if args.json:
+        plain = dataclasses.asdict(result) | {"path": str(result.path)}
+        print_json(plain)
+    else:
+        _report(result)
+    return 128 + result.interrupted_by if result.interrupted_by else 0
+
+
+def _report(result: Result) -> None:
+    say = print
+    if result.interrupted_by:
+        say(f"interrupted after {result.steps} steps and saved; the same command goes on")
+        return
+    if result.validation_loss is not None and result.bits_per_byte is not None:
+        say(
+            f"validation loss {result.validation_loss:.4f} nats/token, "
+            f"{result.bits_per_byte:.4f} bits/byte, after {result.tokens:,} tokens in "
+            f"{result.seconds:.0f} s"
+        )
+    say(f"run: {result.path}")
+    say(f"next: runnel generate {result.path}")
+
+
+VERB = Verb(
+    "train",
+    "trains a recipe; ends with a run directory",
+    declare,
+    run,
+    "runnel train mingru-stories --minutes 2\n"
+    "runnel train mingru-shakespeare --data input.txt --out runs/first --set model.dim=96",
+)

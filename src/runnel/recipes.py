@@ -1,0 +1,151 @@
+"""Recipes: functions that return a whole run's configuration, by name in `RECIPES`."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from runnel.configuration import look_up, override
+from runnel.data.config import DataConfig
+from runnel.data.tokenizers import ByteTokenizer
+from runnel.errors import InputError
+from runnel.mixers import MIXERS
+from runnel.models.model import Model
+from runnel.models.stack import BlockConfig, StackConfig
+from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
+
+
+class NamedRecipe(NamedTuple):
+    """A recipe's maker, what it is for, and where it comes from."""
+
+    make: Callable[[], Recipe]
+    purpose: str
+    source: str
+
+
+# Model width by mixer, so that all models of a family have within 2 % as many parameters.
+_STORIES_WIDTHS = {"mingru": 128}
+_SHAKESPEARE_WIDTHS = {"mingru": 128}
+
+_MUON = OptimizerConfig(kind="muon")
+_LATE_DECAY = ScheduleConfig(shape="linear", level=0.5)
+
+
+def _stack(mixer: str, dim: int, layers: int, **options: Any) -> StackConfig:
+    return StackConfig(dim=dim, layers=layers, mixers=(MIXERS[mixer](dim=dim),), **options)
+
+
+def stories(mixer: str) -> Recipe:
+    """A model of the bundled corpus, for two minutes on two CPU cores."""
+    return Recipe(
+        model=_stack(mixer, _STORIES_WIDTHS[mixer], 4),
+        data=DataConfig(source="stories", megabytes=8),
+        training=TrainingConfig(
+            minutes=2, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
+        ),
+        prompts=("Once upon a time", "One day, "),
+    )
+
+
+def shakespeare(mixer: str) -> Recipe:
+    """A character model of tiny Shakespeare (give it as --data), judged on the last tenth."""
+    return Recipe(
+        model=_stack(mixer, _SHAKESPEARE_WIDTHS[mixer], 4),
+        data=DataConfig(source="input.txt", tokenizer="char", split="tail"),
+        training=TrainingConfig(
+            minutes=3, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
+        ),
+        prompts=("ROMEO:",),
+    )
+
+
+def mingru_270k() -> Recipe:
+    """At most 270,000 parameters for TinyStories (give it as --data), for five minutes."""
+    return Recipe(
+        model=_stack("mingru", 72, 4),
+        data=DataConfig(source="tinystories"),
+        training=TrainingConfig(
+            minutes=5, batch=32, learning_rate=8e-3, optimizer=_MUON, schedule=_LATE_DECAY
+        ),
+    )
+
+
+def mingru_18m() -> Recipe:
+    """The MinGRU byte model of 17.6 M parameters with its original hyper-parameters."""
+    return Recipe(
+        model=StackConfig(
+            dim=512,
+            layers=6,
+            mixers=(MIXERS["mingru"](dim=512, project=False),),  # type: ignore[call-arg]
+            block=BlockConfig(convolution=3, pointwise=True, feedforward="gelu"),
+        ),
+        data=DataConfig(source="tinystories"),
+        training=TrainingConfig(
+            tokens=180_000 * 512 * 30,
+            batch=204,
+            length=512,
+            learning_rate=4e-3,
+            optimizer=OptimizerConfig(weight_decay=1e-2, betas=(0.9, 0.999)),
+            schedule=ScheduleConfig(shape="linear", warmup=0.1),
+        ),
+    )
+
+
+def _all_recipes() -> dict[str, NamedRecipe]:
+    found = {}
+    for mixer, config in MIXERS.items():
+        for family, widths in ((stories, _STORIES_WIDTHS), (shakespeare, _SHAKESPEARE_WIDTHS)):
+            if mixer in widths:
+                name = f"{mixer}-{family.__name__}"
+                found[name] = NamedRecipe(
+                    partial(family, mixer), _first_line(family), config.source
+                )
+    for function, source in (
+        (mingru_270k, "runnel"),
+        (mingru_18m, "dame-cell/MinGru, corrected"),
+    ):
+        name = function.__name__.replace("_", "-")
+        found[name] = NamedRecipe(function, _first_line(function), source)
+    return dict(sorted(found.items()))
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    return (function.__doc__ or "").partition("\n")[0]
+
+
+RECIPES = _all_recipes()
+
+
+def recipe(name: str, **training: Any) -> Recipe:
+    """The recipe of that name; a budget given in `training` replaces the recipe's own."""
+    made = look_up("recipe", name, RECIPES).make()
+    if not training:
+        return made
+    if {"steps", "tokens", "minutes"} & set(training):
+        training = {"steps": None, "tokens": None, "minutes": None} | training
+    return dataclasses.replace(made, training=dataclasses.replace(made.training, **training))
+
+
+def build(name: str, **overrides: Any) -> Model[Any]:
+    """A recipe's model with fresh weights, any field of its configuration overridden.
+
+    It reads and writes bytes where its vocabulary has the size of theirs.
+    """
+    config = look_up("recipe", name, RECIPES).make().model
+    known = [field.name for field in dataclasses.fields(config)]
+    for field in overrides:
+        if field not in known:
+            raise InputError(
+                f"expected fields of the model of {name}; got {field!r}; known are "
+                + ", ".join(known)
+            )
+    config = dataclasses.replace(config, **overrides)
+    model = config.build().eval()
+    if config.vocab_size == ByteTokenizer().vocab_size:
+        model.tokenizer = ByteTokenizer()
+    return model
+
+
+def adjusted(base: Recipe, assignments: list[str]) -> Recipe:
+    """The recipe with fields set from texts such as `model.dim=128` (the flag --set)."""
+    return override(base, assignments)
