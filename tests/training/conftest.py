@@ -23,6 +23,13 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def no_pictures_and_short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of a tiny run's time would go into them."""
+    monkeypatch.setattr("runnel.training.run.draw_loss", lambda lines, **options: "<svg/>")
+    monkeypatch.setattr("runnel.training.run._SAMPLE_TOKENS", 30)
+
+
 @pytest.fixture(scope="session")
 def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sentences of four words each, drawn from small lists, so that there is much to learn."""

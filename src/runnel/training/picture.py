@@ -26,9 +26,10 @@ def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: f
         "axes.edgecolor": "#94a3b8",
     }
     with rc_context(style):
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        figure = Figure(figsize=(7.2, 4.2))
         FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
+        # Fixed margins: a layout engine would draw everything twice.
+        axes = figure.add_axes((0.09, 0.12, 0.82, 0.78))
         judged = [line for line in lines if "validation_loss" in line]
         trained = [line for line in lines if "loss" in line]
         trained = trained[:: 1 + len(trained) // _POINTS]

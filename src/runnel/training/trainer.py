@@ -21,6 +21,7 @@ from runnel.training import randomness
 from runnel.training.average import Average
 from runnel.training.config import Recipe
 from runnel.training.divergence import diverged
+from runnel.training.memory import refuse_larger_batches, refuse_larger_models
 from runnel.training.optimizers import Optimizers
 from runnel.training.precision import autocast, choose_precision
 from runnel.training.schedule import Budget, Spent, rate
@@ -55,6 +56,7 @@ class Trainer:
         order = randomness.derive(seed, "order")
         # The loader comes first: it says cheaply that a text is too short.
         self.loader = Loader(corpus.train, batch=training.batch, length=training.length, seed=order)
+        refuse_larger_batches(training, corpus.tokenizer.vocab_size, device)
         torch.manual_seed(randomness.derive(seed, "weights"))
         self.model = build_model(recipe, device)
         self.model.tokenizer = cast(Vocabulary, corpus.tokenizer)
@@ -186,16 +188,10 @@ class Trainer:
 def build_model(recipe: Recipe, device: torch.device) -> Model[Any]:
     """A fresh model in training mode; InputError for dimensions that cannot be."""
     try:
-        return recipe.model.build().to(device).train()
+        with refuse_larger_models(recipe.model, device):
+            return recipe.model.build().to(device).train()
     except ValueError as error:
         raise InputError(str(error)) from error
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        raise InputError(
-            f"expected a model that fits into memory; got dim={recipe.model.dim}, "
-            f"layers={recipe.model.layers}; choose smaller ones"
-        ) from None
 
 
 def load_weights(model: Model[Any], weights: Mapping[str, Tensor]) -> None:

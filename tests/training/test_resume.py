@@ -1,0 +1,211 @@
+"""Interrupted or killed anywhere and gone on with, a run ends bit for bit as an undisturbed one."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, final
+
+import pytest
+import torch
+
+from runnel.inference import evaluate
+from runnel.storage import checkpoint as checkpoints
+from runnel.training import OptimizerConfig, Progress, Recipe, Result, train
+from runnel.training.run import Run
+from runnel.training.schedule import Budget, Spent
+
+MakeRecipe = Callable[..., Recipe]
+
+_CLOCKED = {"seconds", "tokens_per_second"}
+
+
+class Killed(BaseException):
+    """Stands in for a process that ends without a word."""
+
+
+@final
+class Disturb(Progress):
+    """Does something after so many steps."""
+
+    def __init__(self, step: int, act: Callable[[], None]) -> None:
+        self._step, self._act = step, act
+
+    def start(self, heading: str, budget: Budget) -> None: ...
+
+    def step(self, spent: Spent) -> None:
+        if spent.steps == self._step:
+            self._act()
+
+    def line(self, line: dict[str, Any]) -> None: ...
+
+    def sample(self, text: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def _interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def _kill() -> None:
+    raise Killed
+
+
+def _run(recipe: Recipe, out: Path, progress: Progress | None = None) -> Result:
+    return train(recipe, out, device="cpu", quiet=True, progress=progress)
+
+
+def _essence(out: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor], bytes, str]:
+    """Everything of a run but the times that its steps took."""
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    lines = [{k: v for k, v in line.items() if k not in _CLOCKED} for line in lines]
+    latest = (out / "checkpoints" / "latest").read_text().strip()
+    last = checkpoints.read(out / "checkpoints" / latest)
+    state = last.training | {f"model.{n}": t for n, t in last.model.items()}
+    weights = (out / "model.safetensors").read_bytes()
+    return lines, state, weights, (out / "samples.md").read_text()
+
+
+def _assert_same(one: Path, other: Path) -> None:
+    lines, state, weights, samples = _essence(one)
+    other_lines, other_state, other_weights, other_samples = _essence(other)
+    assert lines == other_lines
+    assert state.keys() == other_state.keys()
+    for name, tensor in state.items():
+        assert torch.equal(tensor, other_state[name]), name
+    assert weights == other_weights
+    assert samples == other_samples
+
+
+_MUON = OptimizerConfig(kind="muon")
+_MATRIX: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "dropout": {"dropout": 0.3},
+    "muon, average": {"optimizer": _MUON, "average": 0.9},
+    "accumulation, tokens": {"accumulate": 3, "tokens": 2300},
+    "epoch wraps": {"batch": 24, "length": 64, "steps": 14},
+    "bfloat16, means over lines": {"precision": "bfloat16", "log_every": 5},
+    "all": {
+        "dropout": 0.2,
+        "accumulate": 2,
+        "optimizer": _MUON,
+        "average": 0.95,
+        "batch": 12,
+        "length": 64,
+        "log_every": 3,
+        "precision": "bfloat16",
+    },
+}
+
+
+@pytest.mark.parametrize("options", _MATRIX.values(), ids=_MATRIX.keys())
+def test_interrupted_and_killed_equals_undisturbed(
+    make_recipe: MakeRecipe, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    recipe = make_recipe(prompts=("the ",), save_every=3, **options)
+    _run(recipe, tmp_path / "whole")
+    out = tmp_path / "broken"
+    first = _run(recipe, out, Disturb(2, _interrupt))
+    assert (first.interrupted_by, first.steps) == (signal.SIGINT, 2)
+    assert not (out / "model.safetensors").exists()
+    with pytest.raises(Killed):
+        _run(recipe, out, Disturb(8, _kill))
+    second = _run(recipe, out, Disturb(10, _interrupt))
+    assert second.steps == 10
+    last = _run(recipe, out)
+    assert last.interrupted_by is None
+    _assert_same(tmp_path / "whole", out)
+
+
+def test_some_case_of_the_matrix_wraps_its_epoch(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    _run(make_recipe(**_MATRIX["epoch wraps"]), tmp_path)
+    latest = (tmp_path / "checkpoints" / "latest").read_text().strip()
+    state = checkpoints.read(tmp_path / "checkpoints" / latest).state
+    assert state["trainer"]["loader"]["epoch"] >= 1
+
+
+@pytest.mark.parametrize("step", [5, 12], ids=["an evaluation", "the last evaluation"])
+def test_an_interrupt_while_evaluating_aborts_it_and_a_resume_does_it_again(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    recipe = make_recipe(prompts=("the ",))
+    _run(recipe, tmp_path / "whole")
+    calls = []
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == {5: 1, 12: 3}[step]:
+            _interrupt()
+        return evaluate(*args, **options)
+
+    monkeypatch.setattr("runnel.training.run.evaluate", interrupted)
+    result = _run(recipe, tmp_path / "broken")
+    assert (result.interrupted_by, result.steps) == (signal.SIGINT, step)
+    monkeypatch.undo()
+    assert _run(recipe, tmp_path / "broken").interrupted_by is None
+    _assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_an_interrupt_before_the_first_step_leaves_a_run_that_goes_on(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(steps=6)
+    _run(recipe, tmp_path / "whole")
+
+    def heading(self: Run) -> str:
+        _interrupt()
+        return ""
+
+    monkeypatch.setattr(Run, "_heading", heading)
+    assert _run(recipe, tmp_path / "broken").steps == 0
+    monkeypatch.undo()
+    _run(recipe, tmp_path / "broken")
+    _assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_killed_before_the_first_checkpoint_it_starts_again(
+    make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe = make_recipe(steps=6, save_every=0, evaluate_every=0)
+    _run(recipe, tmp_path / "whole")
+    with pytest.raises(Killed):
+        _run(recipe, tmp_path / "broken", Disturb(4, _kill))
+    assert (tmp_path / "broken" / "metrics.jsonl").read_text() != ""
+    _run(recipe, tmp_path / "broken")
+    _assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_resumed_run_with_minutes_keeps_the_time_already_spent(
+    make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe = make_recipe(minutes=0.03, evaluate_every=0, save_every=0)
+    first = _run(recipe, tmp_path, Disturb(8, _interrupt))
+    assert first.interrupted_by == signal.SIGINT
+    result = _run(recipe, tmp_path)
+    assert result.steps > first.steps
+    assert result.seconds >= 1.8
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    seconds = [line["seconds"] for line in lines]
+    assert seconds == sorted(seconds)
+    rates = [line["learning_rate"] for line in lines[3:]]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_the_best_so_far_survives_an_interrupt(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    # After step 5 the rate is so high that nothing better follows.
+    recipe = make_recipe(steps=12, learning_rate=1.0, evaluate_every=2)
+    _run(recipe, tmp_path / "whole")
+    _run(recipe, tmp_path / "broken", Disturb(9, _interrupt))
+    _run(recipe, tmp_path / "broken")
+    _assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_two_undisturbed_runs_are_equal(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = make_recipe(dropout=0.2, prompts=("the ",))
+    for name in ("one", "other"):
+        _run(recipe, tmp_path / name)
+    _assert_same(tmp_path / "one", tmp_path / "other")
