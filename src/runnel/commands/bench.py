@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> None:
         print_json(found)
         return
     machine, bounds = found["machine"], found["bounds"]
-    print(f"{machine['processor']}, {machine['cores']} threads, torch {machine['torch']}")  # noqa: T201
-    print(f"copy {bounds['copy_gb_per_s']:.1f} GB/s read and written")  # noqa: T201
+    print(f"{machine['processor']}, {machine['cores']} threads, torch {machine['torch']}")
+    print(f"copy {bounds['copy_gb_per_s']:.1f} GB/s read and written")
     rows = [("one stream", "us/token", "quartiles", "against the first")]
     for row in found["rows"]:
         low, high = (1e6 * s for s in row["spread"])

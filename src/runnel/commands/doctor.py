@@ -70,7 +70,7 @@ def _print(found: dict[str, Any]) -> None:
     for device, chosen in found["devices"].items():
         rows.append((device, f"backend {chosen['backend']}, precision {chosen['precision']}"))
     print_table(rows)
-    print("\nself-test: values and gradients in float32 against the float64 loop")  # noqa: T201
+    print("\nself-test: values and gradients in float32 against the float64 loop")
     print_table(
         [
             (t["backend"], t["op"], f"{t['error']:.1e}", "ok" if t["passed"] else "WRONG")

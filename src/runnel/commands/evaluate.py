@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from typing import Any
 
@@ -34,6 +33,8 @@ def run(args: argparse.Namespace) -> None:
     """Judge the run and print loss, nats and bits per byte, perplexity, tokens and bytes."""
     if args.task is not None:
         raise InputError(f"expected the name of a task; got {args.task!r}; there are none yet")
+    import dataclasses
+
     from runnel.configuration import from_plain
     from runnel.data import DataConfig, open_corpus, open_stream
     from runnel.inference import evaluate

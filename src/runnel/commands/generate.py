@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
         return
     _stream([args.prompt])
     _stream(pieces)
-    print(flush=True)  # noqa: T201
+    print(flush=True)
 
 
 def _converse(session: Any, args: argparse.Namespace, sampling: Sampling) -> None:
@@ -64,15 +64,15 @@ def _converse(session: Any, args: argparse.Namespace, sampling: Sampling) -> Non
         session.read(args.prompt)
     interactive = sys.stdin.isatty()
     if interactive:
-        print("say something; an empty line ends", file=sys.stderr)  # noqa: T201
+        print("say something; an empty line ends", file=sys.stderr)
     while True:
         if interactive:
-            print("> ", end="", file=sys.stderr, flush=True)  # noqa: T201
+            print("> ", end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline().rstrip("\n")
         if not line:
             return
         _stream(conversation.say(line))
-        print(flush=True)  # noqa: T201
+        print(flush=True)
 
 
 def _stream(pieces: Iterable[str]) -> None:

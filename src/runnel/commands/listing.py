@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
         return
     for i, (kind, entries) in enumerate(found.items()):
         if len(found) > 1:
-            print(("\n" if i else "") + kind)  # noqa: T201
+            print(("\n" if i else "") + kind)
         rows = [(e["name"], "; ".join(filter(None, (e["about"], e["source"])))) for e in entries]
         print_table(rows or [("none yet", "")], indent="  " if len(found) > 1 else "")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from typing import TYPE_CHECKING
 
 from runnel.commands.verb import Verb, add_training_flags, print_json
@@ -20,6 +19,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
     """The recipe of that name with the flags and then the --set fields put into it."""
+    import dataclasses
+
     from runnel.configuration import look_up, override
     from runnel.recipes import RECIPES
 
@@ -37,8 +38,11 @@ def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
 
 def run(args: argparse.Namespace) -> int:
     """Train, then say where the run is and how good it became."""
-    recipe = chosen_recipe(args.recipe, args)
+    import dataclasses
+
     from runnel.training import train
+
+    recipe = chosen_recipe(args.recipe, args)
 
     out = args.out or f"runs/{args.recipe}"
     result = train(
@@ -53,18 +57,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report(result: Result) -> None:
-    say = print
     if result.interrupted_by:
-        say(f"interrupted after {result.steps} steps and saved; the same command goes on")
+        print(f"interrupted after {result.steps} steps and saved; the same command goes on")
         return
     if result.validation_loss is not None and result.bits_per_byte is not None:
-        say(
+        print(
             f"validation loss {result.validation_loss:.4f} nats/token, "
             f"{result.bits_per_byte:.4f} bits/byte, after {result.tokens:,} tokens in "
             f"{result.seconds:.0f} s"
         )
-    say(f"run: {result.path}")
-    say(f"next: runnel generate {result.path}")
+    print(f"run: {result.path}")
+    print(f"next: runnel generate {result.path}")
 
 
 VERB = Verb(

@@ -99,4 +99,4 @@ def print_table(rows: Sequence[tuple[str, ...]], *, indent: str = "") -> None:
         )
         lines = textwrap.wrap(row[-1], room) if sys.stdout.isatty() else [row[-1]]
         for i, line in enumerate(lines or [""]):
-            print(((lead if i == 0 else " " * start) + line).rstrip())  # noqa: T201
+            print(((lead if i == 0 else " " * start) + line).rstrip())
