@@ -1,4 +1,4 @@
-"""Small models to read and write with: a random stack of every kind, and one that knows its text."""
+"""Small models to read and write with: random stacks, and one that knows its text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

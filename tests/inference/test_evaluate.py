@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from runnel.data.tokenizers import ByteTokenizer, CharTokenizer
 from runnel.errors import DivergedError, InputError
 from runnel.inference import Evaluation, evaluate
+from runnel.inference.reading import chunk_length
 from runnel.models.model import Model
 
 TOKENIZER = ByteTokenizer()
@@ -41,38 +42,36 @@ def naive(model: Model[Any], tokens: Tokens, windows: int | None, limit: int | N
 
 
 @pytest.mark.parametrize(
-    ("windows", "limit"), [(None, None), (None, 101), (13, None), (13, 100), (1, 9), (10**3, None)]
+    ("windows", "limit"), [(None, None), (None, 101), (13, None), (13, 100), (1, 9), (200, None)]
 )
 def test_evaluation_equals_the_definition(
     model: Model[Any], windows: int | None, limit: int | None
 ) -> None:
-    tokens = text(documents=40, size=30)
+    tokens = text(documents=20, size=12)
     expected = naive(model, tokens, windows, limit)
     found = evaluate(model, tokens, TOKENIZER, windows=windows, limit=limit, batch=5, length=37)
     assert found.loss == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("windows", [None, 64])
-@pytest.mark.parametrize(("documents", "size"), [(1, 900), (2, 400), (7, 100), (300, 3)])
+@pytest.mark.parametrize("windows", [None, 32])
+@pytest.mark.parametrize(("documents", "size"), [(1, 300), (2, 150), (7, 50), (100, 3)])
 def test_batch_and_length_do_not_matter(
     mingru: Model[Any], documents: int, size: int, windows: int | None
 ) -> None:
     tokens = text(documents, size)
     results = [
         evaluate(mingru, tokens, TOKENIZER, windows=windows, batch=batch, length=length)
-        for batch, length in [(1, 10**6), (1, 50), (3, 97), (16, 2048), (64, 1)]
+        for batch, length in [(1, 10**6), (1, 50), (3, 37), (16, 2048), (64, 5)]
     ]
     for result in results:
         assert result.loss == pytest.approx(results[0].loss, abs=1e-6)
         assert (result.tokens, result.bytes) == (results[0].tokens, results[0].bytes)
 
 
-@pytest.mark.parametrize("size", range(2, 40))
+@pytest.mark.parametrize("size", range(5, 18))
 @pytest.mark.parametrize("windows", [None, 4])
 def test_every_target_counts_once(mingru: Model[Any], size: int, windows: int | None) -> None:
     tokens = text(documents=12, size=4)[:size]
-    if windows is not None and size <= windows:
-        pytest.skip("no whole window")
     result = evaluate(mingru, tokens, TOKENIZER, windows=windows, batch=4, length=3)
     whole = size - 1 if windows is None else (size - 1) // windows * windows
     assert result.tokens == result.bytes == whole
@@ -115,8 +114,6 @@ def test_documents_are_read_side_by_side(mingru: Model[Any]) -> None:
 
 def test_a_large_vocabulary_is_read_in_small_chunks(mingru: Model[Any]) -> None:
     """Logits of one chunk are bounded; the text is not."""
-    from runnel.inference.reading import chunk_length
-
     assert chunk_length(mingru, 16, 2048) == 2048
     large: Any = type("Large", (), {"config": type("C", (), {"vocab_size": 50_304})})
     assert 16 * chunk_length(large, 16, 2048) * 50_304 * 4 <= 2**27
@@ -155,7 +152,7 @@ def test_impossible_input(
     mingru: Model[Any], tokens: list[int], options: dict[str, int], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        evaluate(mingru, np.array(tokens, np.uint16), TOKENIZER, **options)  # type: ignore[arg-type]
+        evaluate(mingru, np.array(tokens, np.uint16), TOKENIZER, **options)
 
 
 def test_the_result_is_a_value(mingru: Model[Any]) -> None:

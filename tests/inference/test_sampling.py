@@ -36,9 +36,8 @@ def distribution(logits: list[float], sampling: Sampling) -> NDArray[np.float64]
         kept[v] = weight[v]
         mass += weight[v] / total
     result = np.zeros(len(logits))
-    for v, w in kept.items():
-        result[v] = w / sum(kept.values())
-    return result
+    result[list(kept)] = list(kept.values())
+    return result / result.sum()
 
 
 class Dice:
@@ -51,7 +50,7 @@ class Dice:
         return np.full(size, self.uniform)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     logits=LOGITS.filter(lambda values: max(values) > -np.inf),
     temperature=st.sampled_from([0.0, 1e-320, 0.3, 1.0, 2.5]),
@@ -111,7 +110,7 @@ def test_nucleus_of_a_large_vocabulary() -> None:
         sampling = Sampling(temperature=1.0, top_p=top_p)
         expected = distribution(logits, sampling)
         tokens_B = pick(
-            torch.tensor([logits], dtype=torch.float64).expand(300, -1), sampling, generator
+            torch.tensor([logits], dtype=torch.float64).expand(50, -1), sampling, generator
         )
         assert (expected[tokens_B.numpy()] > 0).all()
         last = int(np.flatnonzero(expected == expected[expected > 0].min())[0])
@@ -176,13 +175,21 @@ def test_the_best_token_may_be_forbidden_at_any_temperature() -> None:
         assert int(pick(logits_BV, sampling, np.random.default_rng(0))) == 2
 
 
-def test_a_draw_costs_less_than_a_small_model_step() -> None:
-    """Far above what it takes on an idle machine (25 µs), far below a Python loop over V."""
+def test_a_draw_costs_little() -> None:
+    """Less than thrice torch's own three operations, timed in turns; about 20 µs when idle."""
     logits_BV, generator = torch.randn(1, 256), np.random.default_rng(0)
-    best = float("inf")
-    for _ in range(50):
-        start = time.perf_counter()
-        for _ in range(10):
-            pick(logits_BV, Sampling(), generator)
-        best = min(best, (time.perf_counter() - start) / 10)
-    assert best < 200e-6
+
+    def ours() -> None:
+        pick(logits_BV, Sampling(), generator)
+
+    def torchs() -> None:
+        torch.multinomial(torch.softmax(logits_BV / 0.8, -1), 1)
+
+    best = [float("inf")] * 2
+    for _ in range(60):
+        for i, draw in enumerate((ours, torchs)):
+            start = time.perf_counter()
+            for _ in range(10):
+                draw()
+            best[i] = min(best[i], time.perf_counter() - start)
+    assert best[0] < 3 * best[1]

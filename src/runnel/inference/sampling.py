@@ -12,6 +12,8 @@ from torch import Tensor
 
 from runnel.errors import DivergedError, InputError
 
+_COLDEST = 1e-30  # colder, and the division below would overflow
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
@@ -45,35 +47,48 @@ def pick(logits_BV: Tensor, sampling: Sampling, generator: np.random.Generator) 
     same seed gives the same tokens on every device that computes the same logits.
     """
     scores_BV = logits_BV.detach().to("cpu", torch.float64).numpy()
-    _check(scores_BV, sampling)
     if sampling.forbidden:
-        scores_BV = scores_BV.copy()
-        scores_BV[:, sampling.forbidden] = -np.inf
+        scores_BV = _without(scores_BV, sampling.forbidden)
     if sampling.temperature == 0:
-        return torch.from_numpy(scores_BV.argmax(-1)).to(logits_BV.device)
-    uniform_B = generator.random(len(scores_BV))
-    drawn = [_draw(row, sampling, u) for row, u in zip(scores_BV, uniform_B, strict=True)]
-    return torch.tensor(drawn, device=logits_BV.device)
+        drawn = [_greedy(row) for row in scores_BV]
+    else:
+        uniform_B = generator.random(len(scores_BV)).tolist()
+        drawn = [_draw(row, sampling, u) for row, u in zip(scores_BV, uniform_B, strict=True)]
+    return torch.tensor(drawn, dtype=torch.int64, device=logits_BV.device)
 
 
-def _check(scores_BV: NDArray[np.float64], sampling: Sampling) -> None:
-    # A maximum passes NaN on, so one reduction finds all three faults.
-    if not np.isfinite(scores_BV.max(-1)).all():
-        raise DivergedError(
-            "expected logits with a finite maximum; got NaN or infinity; the weights have "
-            "diverged: use an earlier checkpoint"
-        )
+def _without(scores_BV: NDArray[np.float64], forbidden: tuple[int, ...]) -> NDArray[np.float64]:
     size = scores_BV.shape[-1]
-    for token in sampling.forbidden:
+    for token in forbidden:
         if not 0 <= token < size:
             raise InputError(f"a forbidden token must lie in [0, {size}); got {token}")
-    if len(set(sampling.forbidden)) == size:
+    if len(set(forbidden)) == size:
         raise InputError(f"all {size} tokens are forbidden; leave at least one")
+    scores_BV = scores_BV.copy()
+    # NaN stays where it is, so that it is found.
+    scores_BV[:, forbidden] = np.where(np.isnan(scores_BV[:, forbidden]), np.nan, -np.inf)
+    return scores_BV
+
+
+def _best(scores_V: NDArray[np.float64]) -> float:
+    """The highest score; a maximum passes NaN on, so it shows all that can be wrong with a row."""
+    best = float(scores_V.max())
+    if not math.isfinite(best):
+        raise DivergedError(
+            f"expected logits with a finite maximum; got {best}; the weights have diverged: use an "
+            "earlier checkpoint"
+        )
+    return best
+
+
+def _greedy(scores_V: NDArray[np.float64]) -> int:
+    _best(scores_V)
+    return int(scores_V.argmax())
 
 
 def _draw(scores_V: NDArray[np.float64], sampling: Sampling, uniform: float) -> int:
-    with np.errstate(over="ignore"):  # a tiny temperature sends all but the best to -inf
-        weights_V = np.exp((scores_V - scores_V.max()) / sampling.temperature)
+    temperature = max(sampling.temperature, _COLDEST)
+    weights_V = np.exp((scores_V - _best(scores_V)) / temperature)
     kept = None
     if sampling.top_k is not None and sampling.top_k < len(weights_V):
         kept = _top_k(scores_V, int(sampling.top_k))
