@@ -87,7 +87,7 @@ CAKE = event(
 WATCH = event(
     "a small creature looks on",
     """
-- A {witness} [watched|saw] it all from a [leaf|twig|fence post|window sill|thistle|stone|roof|mushroom].
+- A {witness} [watched|saw] it all from a [leaf|twig|window sill|thistle|stone|roof|mushroom].
 - [Only|Nobody but] a {witness} saw it[, and it kept quiet|, and it was too surprised to speak|].
 - A {witness} [on a nearby leaf|in the grass|on the gate|up in the tree] [shook its head|stopped eating|blinked twice|
   yawned|scratched its ear|hid its eyes|looked the other way].
@@ -113,38 +113,37 @@ SKY = {
     "sunny": event(
         "sky: sunny",
         """
-- The sun [shone|was warm|glittered on the puddles|smiled], and the [bees hummed|birds sang|cats dozed|hens scratched|
-  larks sang] [in the trees|everywhere|by the wall|among the flowers].
+- The sun [shone|was warm|smiled], and the [bees hummed|birds sang|hens scratched] [in the trees|everywhere|by the wall|among the flowers].
 - There was not [a|one] cloud [in the sky|to be seen], and the air smelled of <smell>.
 """,
     ),
     "windy": event(
         "sky: windy",
         """
-- The wind [tugged at the trees|chased the leaves|stole hats|rattled the gates] and [whistled|sang|howled] around the
+- The wind [chased the leaves] and [whistled|sang|howled] around the
   [corners|chimneys|rocks].
-- The wind smelled of <smell>, and [hats|leaves|feathers|shirts] [flew|sailed|danced] through the air.
+- The wind smelled of <smell>, and [hats|leaves|feathers] [flew|danced] through the air.
 """,
     ),
     "cloudy": event(
         "sky: cloudy",
         """
-- [Big|Soft|Slow|Fat] clouds [sailed|drifted|rolled] [across the sky|over the hills] like [sheep|ships|pillows|whales].
-- The air smelled of <smell>, and the [swallows|swifts|gnats] flew low.
+- [Big|Soft|Slow|Fat] clouds [rolled] [across the sky|over the hills] like [sheep|ships].
+- The air smelled of <smell>, and the [gnats] flew low.
 """,
     ),
     "cool": event(
         "sky: cool",
         """
-- [Dew|Mist|Frost] lay on the [grass|roofs|spider webs], and the air smelled of <smell>.
-- The [puddles|windows|fields] were [misty|white|shining], and [noses|ears|toes] were [cold|red|numb].
+- [Dew|Mist|Frost] lay on the [grass], and the air smelled of <smell>.
+- The [puddles|windows] were [white], and [ears] were [cold|red].
 """,
     ),
     "warm": event(
         "sky: warm",
         """
-- The air smelled of <smell>, and the [cats|dogs|lizards|cows] [slept|yawned|lay] in the shade.
-- It was so warm that even the [flies|snails|butterflies|crickets] were [lazy|slow|yawning].
+- The air smelled of <smell>, and the [cats|cows] [slept|yawned|lay] in the shade.
+- It was so warm that even the [flies] were [lazy|slow].
 """,
     ),
 }
@@ -152,13 +151,13 @@ SKY = {
 CLOSE = event(
     "the close",
     """
-- <that_night>, <weather_sound>, and {hero} slept [well|soundly|like a log|until noon|without a single bad dream].
+- <that_night>, <weather_sound>, and {hero} slept [well|like a log|until noon|without a single bad dream].
 - It had been a [long|good|wonderful|strange|fine] day, and {hero} [never forgot it|remembered it for years|dreamed of
   it all night].
-- And that was the [best|strangest|longest|finest] day of the whole [week|summer|year|month].
-- <that_night> there was <snack> for supper, and [nobody|no one] left a [crumb|bite|single spoonful].
+- And that was the [best|longest] day of the whole [week|summer|year|month].
+- <that_night> there was <snack> for supper, and [nobody|no one] left a [crumb|bite].
 - Then they [all|] went home, for it was time for <snack>.
-- {hero} was [so|very] tired that {he} fell asleep [over {his} supper|in the middle of a yawn|before anybody could sing
+- {hero} was [so|very] tired that {he} fell asleep [over {his} supper|before anybody could sing
   {him} a song|with one sock on].
 """,
 )
@@ -167,7 +166,7 @@ CLOSE = event(
 def introduce(t: Telling) -> Character:
     """Bring the hero and the hero's family into the story and tell who the hero is."""
     hero = t.world.hero()
-    t.add(hero=hero, parent=t.world.parent(hero, words.PARENTS[:4]))
+    t.add(hero=hero, parent=t.world.parent(hero))
     t.tell(IN_TOWN if t.world.milieu == "town" else IN_WOOD)
     t.frame = t.chooser.pick(("likes", "pocket", "watch", "watch", "none"))
     if t.frame == "likes":

@@ -3,62 +3,35 @@
 import re
 
 GROUPS = """\
-at once|right away|straight away|immediately
-again and again|over and over|time after time
+at once|right away|straight away
+again and again|over and over
 nobody|no one
 everybody|everyone
 somebody|someone
-anybody|anyone
-of course|naturally
-perhaps|maybe
 began to|started to
 came back|returned
-went home|walked home|headed home|turned for home
-looked at|gazed at|stared at
-looked up|glanced up
-sat down|settled down|flopped down
+went home|walked home|ran home|turned for home
+looked at|stared at
+sat down|flopped down
 put down|set down|laid down
-jumped up|sprang up|leaped up
-picked up|lifted up|took up
-pulled out|drew out|dragged out|took out
+jumped up|leaped up
+picked up|lifted up
+pulled out|dragged out|took out
 all day|all day long|the whole day
-a long time|a long while
-for a moment|for a second|for an instant
+for a moment|for a second|for a while
 the next day|the following day|the day after that
 the next morning|the following morning|early the next day
-a lot of|plenty of|lots of
-many|a good many
-as well|too
+a lot of|lots of
 each other|one another
 big|large|huge
-silly|foolish|daft
-clever|smart|wise
-climbed|scrambled|clambered
-story|tale
-supper|dinner
-path|trail|track
+climbed|scrambled
+path|trail
 road|lane
 bag|sack
 stone|rock
-shiny|bright|gleaming|glittering
-loudly|in a loud voice
-tired|weary|sleepy
-soggy|damp|soaked
-wind|breeze
-present|gift
-beside|next to|close to
-corner|nook
-quiet|silent|hushed
-nearly|almost
-proudly|with pride
-hugged|embraced|squeezed
-carefully|with care|gingerly
-wonderful|marvelous|splendid|glorious
-quick|fast
-completely|altogether|entirely
+beside|next to|near
 kept on|went on
 noise|sound
-in a hurry|in haste
 """
 
 # Only inside quotation marks, where people speak.
@@ -69,15 +42,7 @@ It is|It's
 do not|don't
 Do not|Don't
 cannot|can't
-we will|we'll
-I will|I'll
-is not|isn't
 did not|didn't
-does not|doesn't
-Hooray|Hurrah|Wonderful
-Oh no|Oh dear|Alas|Bother
-Come on|Come along|Hurry up
-Well, well|Hm|Let me see|Now then
 """
 
 # Only outside quotation marks, where the teller speaks.
@@ -85,14 +50,9 @@ TOLD = """\
 did not|didn't
 was not|wasn't
 could not|couldn't
-would not|wouldn't
-had not|hadn't
-Then|Then|After that|Next
-found|found|discovered
-laughed|laughed|giggled|chuckled
-grass|grass|clover|moss
-very|very|really|terribly
-far away|far away|a long way off|in the distance
+Then|After that|Next
+found|discovered
+laughed|giggled|chuckled
 """
 
 _QUOTED = re.compile(r'("[^"]*")')

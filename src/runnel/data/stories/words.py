@@ -2,21 +2,19 @@
 
 GIRLS = tuple(
     "Lily Mia Anna Emma Nora Clara Lucy Molly Sara Tilda Ida Greta Hanna Lotte Maya Zoe Kate Ellen "
-    "Julia Marta Nell Polly Sophie Tess Vera Amy Betty Dora Ruth Erika Flora Gerda Hedda Jenny Linda "
-    "Nina Olga Paula".split()
+    "Julia Marta Nell Polly Sophie Tess Vera Amy".split()
 )
 BOYS = tuple(
     "Tom Ben Max Sam Leo Tim Jack Finn Hugo Paul Otto Emil Oscar Noah Luke Theo Adam Karl Jonah Milo "
-    "Peter Henry David Simon Felix Anton Oliver Jacob Albert Bruno Conrad Daniel Edgar Frank George "
-    "Gustav Ivan Victor".split()
+    "Peter Henry David Simon Felix Anton".split()
 )
 ANIMAL_GIRLS = tuple(
     "Pippa Mimi Tilly Bella Minka Kiki Lulu Nini Dilly Zuzu Hettie Moppet Winny Suki Tansy Bibi "
-    "Fanny Gigi Hoppity Jolly Mossy Nutkin Penny Trixie".split()
+    "Fanny Gigi".split()
 )
 ANIMAL_BOYS = tuple(
-    "Pip Bramble Fidget Nibble Rusty Bobbin Rollo Biscuit Momo Toby Barnaby Puck Scamp Tiko Bolo "
-    "Pogo Grumpy Tufty Digby Humphrey Jumper Wobble Snuff Rumble".split()
+    "Pip Fidget Nibble Rollo Biscuit Momo Toby Barnaby Puck Scamp Tiko Bolo Pogo Tufty Digby "
+    "Humphrey Wobble Rumble".split()
 )
 NAMES = {
     ("town", "she"): GIRLS,
@@ -24,15 +22,15 @@ NAMES = {
     ("wood", "she"): ANIMAL_GIRLS,
     ("wood", "he"): ANIMAL_BOYS,
 }
-PET_NAMES = tuple("Button Pepper Socks Patch Muffin Whisker Pudding Snowball Crumb Ginger".split())
+PET_NAMES = tuple("Pepper Socks Patch Muffin Whisker Pudding Snowball Crumb Ginger Bruno".split())
 
 PRONOUNS = {
     "he": {"he": "he", "him": "him", "his": "his", "himself": "himself"},
     "she": {"he": "she", "him": "her", "his": "her", "himself": "herself"},
 }
 BODY = {
-    "town": {"hand": "hand", "hands": "hands", "foot": "foot", "feet": "feet", "fingers": "fingers"},
-    "wood": {"hand": "paw", "hands": "paws", "foot": "paw", "feet": "paws", "fingers": "claws"},
+    "town": {"hand": "hand", "hands": "hands", "foot": "foot", "feet": "feet"},
+    "wood": {"hand": "paw", "hands": "paws", "foot": "paw", "feet": "paws"},
 }
 
 # Each animal with its dwelling.
@@ -46,13 +44,13 @@ ANIMALS = {
     "badger": "den",
     "otter": "hole",
     "mole": "tunnel",
-    "beaver": "lodge",
-    "hare": "hollow",
+    "beaver": "hut",
+    "hare": "burrow",
     "raccoon": "hollow log",
-    "weasel": "crack in the rocks",
+    "weasel": "cave",
     "dormouse": "ball of straw",
     "skunk": "cellar",
-    "chipmunk": "hole",
+    "chipmunk": "nest",
 }
 TOWN_INTROS = (
     "{his} friend {name}",
@@ -65,61 +63,104 @@ WOOD_INTROS = (
     "{name} the {kind}",
     "{his} friend {name} the {kind}",
     "{his} neighbor {name} the {kind}",
+    "{his} cousin {name} the {kind}",
 )
 
-PARENTS = ("mother", "father", "grandmother", "grandfather", "aunt", "uncle")
-MEN = ("father", "grandfather", "uncle")
-CALLS = {
-    "mother": "Mama",
-    "father": "Papa",
-    "grandmother": "Grandma",
-    "grandfather": "Grandpa",
-    "aunt": "Auntie",
-    "uncle": "Uncle",
-}
-# An elder is a name, where to meet the elder, and the elder's own place.
+PARENTS = ("mother", "father", "grandmother", "grandfather")
+MEN = ("father", "grandfather")
+# Each elder with the place where the elder can be found.
 ELDERS = {
     "town": {
-        "the baker": ("at the bakery", "bakery"),
-        "the miller": ("at the mill", "mill"),
-        "the blacksmith": ("at the forge", "forge"),
-        "the gardener": ("in the greenhouse", "greenhouse"),
-        "the shepherd": ("on the hill with the sheep", "hut"),
-        "the old sailor": ("at the harbor", "ship"),
-        "the beekeeper": ("among the hives", "garden"),
-        "the shoemaker": ("in the workshop", "workshop"),
-        "the teacher": ("outside the school", "school"),
-        "the carpenter": ("at the workbench", "workshop"),
+        "the baker": "at the bakery",
+        "the miller": "at the mill",
+        "the gardener": "in the garden",
+        "the shepherd": "on the hill with the sheep",
+        "the old sailor": "at the harbor",
+        "the beekeeper": "among the bees",
+        "the shoemaker": "at the window",
+        "the teacher": "outside the school",
+        "the carpenter": "on the roof",
+        "the fisherman": "by the water",
     },
     "wood": {
-        "the old owl": ("in the hollow elm", "elm"),
-        "the wise toad": ("on the mossy stone", "stone"),
-        "the old goat": ("at the garden gate", "stable"),
-        "the tortoise": ("by the sunny wall", "corner"),
-        "the heron": ("among the reeds", "reeds"),
-        "the old crow": ("in the tallest pine", "pine"),
-        "the goose": ("beside the mill pond", "barn"),
-        "the donkey": ("in the field of thistles", "field"),
-        "the turtle": ("on the warm sand", "pool"),
-        "the stork": ("on the chimney", "nest"),
+        "the old owl": "in the hollow tree",
+        "the wise toad": "on the mossy stone",
+        "the old goat": "at the garden gate",
+        "the tortoise": "by the sunny wall",
+        "the heron": "by the water",
+        "the old crow": "in the tallest tree",
+        "the goose": "beside the pond",
+        "the donkey": "in the field",
+        "the turtle": "on the beach",
+        "the stork": "on the roof",
     },
 }
 
 COLORS = tuple("red blue green yellow purple white black brown pink silver golden gray".split())
-TOYS = tuple("ball drum boat kite top whistle wagon hoop puppet bucket doll trumpet".split())
-CLOTHES = tuple("scarf hat cap coat shawl mitten blanket cloak vest sock".split())
-TREASURES = tuple("shell feather pebble bead button marble key coin ribbon bell".split())
-DISHES = tuple("cup jug bowl plate vase teapot dish mug".split())
-GIFTS = tuple("lantern flute drum kite basket mirror boat telescope whistle sled paintbox trumpet".split())
-FLOWERS = tuple("tulip poppy rose lily daisy sunflower crocus bluebell peony iris".split())
-BAKED = tuple("bun pie cake pancake muffin cookie tart dumpling waffle".split())
-FRUIT = tuple("pear plum peach cherry strawberry nut fig apricot".split())
+TOYS = tuple("ball drum boat kite top whistle wagon puppet bucket doll trumpet sled".split())
+DISHES = tuple("cup jug bowl plate vase teapot bottle pot".split())
+GIFTS = tuple("lantern flute drum kite basket mirror boat trumpet whistle sled fiddle clock".split())
+TREASURES = tuple("blanket box teapot drum mirror basket lamp doll umbrella clock".split())
+HOUSEHOLD = tuple("kettle broom lantern ladder blanket teapot barrel chair clock pot".split())
+SMALL = tuple("pebble feather marble ribbon button cork candle bell pencil nail".split())
+MIDDLE = tuple("hammer flute rope spade net lamp bucket basket spoon book".split())
+LARGE = tuple("wheel drum mirror fiddle map rug umbrella trumpet barrel hat".split())
+PRIZES = tuple("ribbon cap crown flag scarf belt cup coat bell hat".split())
+FLYING = tuple("kite hat scarf flag glove umbrella ribbon sock map shirt".split())
+MARKS = tuple("ribbons strings scarves bows lanterns feathers flags rags".split())
+PETS = tuple("kitten puppy piglet pony lamb goat duck hen".split())
 VEGETABLES = tuple("carrot turnip potato onion leek cabbage bean pea mushroom tomato".split())
+FRUIT = tuple("plums pears peaches cherries figs berries nuts apples".split())
+BAKED = tuple("buns cookies pancakes muffins pies tarts noodles rolls".split())
+FLAVORS = tuple("apple plum carrot lemon cherry honey nut pumpkin onion pear".split())
+FLOWERS = tuple("tulip poppy rose lily daisy sunflower".split())
+TREES = ("oak", "elm", "pine", "beech", "willow", "apple tree", "pear tree", "plum tree")
 PASSWORDS = tuple(
-    "pumpkin thunder pickle bumblebee noodle walrus dragon pancake moonlight cucumber jellyfish "
-    "teapot porridge grasshopper".split()
+    "pumpkin thunder pickle noodle dragon pancake moonlight jellyfish teapot porridge "
+    "grasshopper mushroom".split()
 )
+CALLS = tuple("tickle hoopla zipzap bimbam lirra snipsnap toodle piffpaff".split())
 NUMBERS = tuple("three four five six seven eight nine ten".split())
+# What a pocket may hold: an adjective of its own and the noun.
+POCKET = (
+    "smooth pebble",
+    "rusty key",
+    "long string",
+    "round marble",
+    "dry bean",
+    "bent spoon",
+    "broken clock",
+    "lucky coin",
+    "short pencil",
+    "spotted feather",
+    "wooden button",
+    "white shell",
+    "crooked nail",
+    "small mirror",
+    "torn map",
+    "old bone",
+    "tiny bell",
+    "paper star",
+    "big walnut",
+    "thin candle",
+    "fat cork",
+    "loud whistle",
+    "silk ribbon",
+    "hard candy",
+    "soft glove",
+    "shiny stone",
+    "dry leaf",
+    "broken cup",
+    "fine comb",
+    "heavy hammer",
+)
+
+# Small creatures that look on, and those small enough to be saved with a straw.
+CREATURES = tuple(
+    "snail beetle cricket sparrow spider lizard magpie ladybug caterpillar robin moth "
+    "bumblebee blackbird frog wren grasshopper".split()
+)
+TINY = tuple("mouse beetle ant lizard cricket sparrow wren bee spider frog".split())
 
 HIDING = (
     "behind the barn",
@@ -128,43 +169,38 @@ HIDING = (
     "behind the woodpile",
     "behind the clock",
     "behind the curtain",
-    "behind the beehive",
     "under the bridge",
     "under the bench",
     "under the hedge",
     "under the log",
     "under the stairs",
     "under the wagon",
-    "under the doorstep",
     "in the haystack",
     "in the boot",
     "in the teapot",
     "in the stump",
     "in the cupboard",
-    "in the flowerpot",
+    "in the cellar",
 )
 INDOORS = (
     "behind the stove",
     "behind the clock",
     "behind the curtain",
     "behind the mirror",
-    "behind the piano",
     "under the stairs",
     "under the carpet",
     "under the bed",
-    "under the doorstep",
-    "under the bathtub",
+    "under the bench",
     "in the cellar",
     "in the attic",
-    "in the laundry",
-    "in the oven",
+    "in the boot",
+    "in the cupboard",
 )
 OUTDOORS = (
     "behind the barn",
     "behind the well",
     "behind the woodpile",
     "behind the mill",
-    "behind the beehive",
     "under the bridge",
     "under the bench",
     "under the hedge",
@@ -186,50 +222,7 @@ PLACES = (
     "to the beach",
     "to the market",
     "to the mill",
-    "to the waterfall",
-)
-
-# What a pocket may hold: an adjective of its own and the noun.
-POCKET = (
-    "smooth pebble",
-    "rusty key",
-    "long string",
-    "glass marble",
-    "dried bean",
-    "bent spoon",
-    "broken watch",
-    "lucky coin",
-    "stubby pencil",
-    "spotted feather",
-    "wooden button",
-    "curly shell",
-    "copper thimble",
-    "crooked nail",
-    "round mirror",
-    "folded map",
-    "sticky toffee",
-    "chicken bone",
-    "brass bell",
-    "paper star",
-    "walnut",
-    "fishhook",
-    "candle",
-    "cork",
-    "magnet",
-    "whistle",
-    "ticket",
-    "radish",
-    "peppermint",
-    "acorn",
-)
-
-# Small creatures that look on, and what they are fond of doing.
-CREATURES = tuple(
-    "snail beetle cricket sparrow spider lizard magpie pigeon ladybug caterpillar robin moth "
-    "bumblebee blackbird frog wren grasshopper".split()
-)
-FLAVORS = tuple(
-    "apple plum carrot lemon cherry ginger honey nut pumpkin raspberry cinnamon onion".split()
+    "to the forest",
 )
 
 FEELINGS = ("glad", "sad", "afraid", "proud", "ashamed", "lonely", "angry", "worried", "calm")

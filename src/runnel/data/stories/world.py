@@ -116,17 +116,15 @@ class World:
         pronoun = "she" if other_than.forms["he"] == "he" else "he"
         table = words.ELDERS[self.milieu]
         ref = self.fresh(tuple(table))
-        forms = {"": ref, "at": table[ref][0], "his_place": table[ref][1], **words.PRONOUNS[pronoun]}
-        nouns = tuple(elder.split()[-1] for elder in table)
-        forms["noun"] = ref.split()[-1]
-        return Character(forms, {"noun": ("person", nouns)})
+        forms = {"": ref, "at": table[ref], **words.PRONOUNS[pronoun]}
+        return Character(forms)
 
-    def parent(self, of: Character, roles: Sequence[str] = words.PARENTS) -> Character:
+    def parent(self, of: Character) -> Character:
         """Return somebody of the character's family."""
-        role = self.fresh(roles)
-        forms = {"": f"{of.forms['his']} {role}", "role": role, "call": words.CALLS[role]}
+        role = self.fresh(words.PARENTS)
+        forms = {"": f"{of.forms['his']} {role}", "role": role}
         forms |= words.PRONOUNS["he" if role in words.MEN else "she"]
-        return Character(forms, {"role": ("person", words.PARENTS)})
+        return Character(forms)
 
     def thing(
         self,

@@ -10,11 +10,10 @@ WISH = event(
     """
 - All [winter|summer|year] {~hero} had wished for {gift.a}. {He} had seen one [in a window|at the fair|in a book], and [now|since then] {he}
   [dreamed|talked] of nothing else.
-- "If I had {gift.a}," {hero} [often|always] told {friend.intro}, "I would [never ask for anything again|be the happiest {hero.kind} in the
-  world|take it to bed with me]."
-- There was one thing that {~hero} wanted [more than <snack>|with all {his} heart|very badly], and that was {gift.a}. [{Friend.intro} knew it|{He} told
+- "If I had {gift.a}," {hero} [often|always] told {friend.intro}, "I would [never ask for anything again|take it to bed with me]."
+- There was one thing that {~hero} wanted [more than <snack>|with all {his} heart], and that was {gift.a}. [{Friend.intro} knew it|{He} told
   it to {friend.intro}], and so did [the whole town|the moon|every hen in the yard].
-- "What do you wish for?" {friend.intro} asked {him} a week before {his} birthday. "{Gift.a}," {hero} <whispered>, and [blushed|sighed].
+- "What do you wish for?" {friend.intro} asked {him} a week before {his} birthday. "{Gift.a}," {hero} <whispered>, and [sighed].
 """,
 )
 
@@ -39,9 +38,9 @@ PARENT = event(
 FRIEND = event(
     "birthday: the friend is busy",
     """
-- {He} <walked> to {friend}, but {friend} [had no time|hid something behind {friend.his} back|shut the door]. "[I have to|I must] finish [some work|a
+- {He} <walked> to {friend}, but {friend} [had no time|hid something behind {friend.his} back|shut the door]. "[I have to|I must] finish [a
   thing]," {friend.he} said.
-- {Friend} was <chore>. "[Cannot stop|No time today]," {friend.he} said, and [turned away|hummed|looked at the ceiling].
+- {Friend} was <chore>. "[Cannot stop|No time today]," {friend.he} said, and [turned away|hummed].
 - {Friend} ran past with [a ladder|a bucket|three lanterns|a sack]. "[Later|Tomorrow]!" {friend.he} <cried>.
 """,
 )
@@ -68,9 +67,9 @@ SURPRISE = event(
     "birthday: surprise",
     """
 - "Surprise!" [Twenty|A hundred|All the] lights went on, and [there stood|there were] {parent}, {!friend} and [everybody|half the town]. {Friend} <dance>.
-- "Happy birthday!" they <cried>, {parent} and {!friend} and [all the others|even the postman|everyone {he} knew], and somebody played the [drum|fiddle|
+- "Happy birthday!" they <cried>, {parent} and {!friend} and [all the others|everyone {he} knew], and somebody played the [drum|fiddle|
   trumpet].
-- Lights! [Music|Drums]! [Behind the table|Under a paper moon] stood {parent} and {!friend} with [paper hats|flowers|a cake as big as a wheel].
+- Lights! [Drums]! [Behind the table|Under a paper moon] stood {parent} and {!friend} with [paper hats|flowers|a cake as big as a wheel].
 """,
 )
 
@@ -80,15 +79,14 @@ GIVEN = event(
 - "Did you think that we [forgot|had forgotten]?" asked {friend}, and gave {him} [a box|a big parcel]. In it was the {!gift}, and it was {!gift.color}, just
   as {he} had [wished|dreamed].
 - On the table [lay|stood] a {!gift.color} {gift}. "[I made it|We made it]," said {friend}. "[That is why I had no time|It took all day]."
-- {Friend} [pulled|took] off the cloth. There was a {!gift.color} {gift}, [still wet with paint|with a bow on it], and {hero} [could not speak|
-  forgot to breathe].
+- {Friend} [pulled|took] off the cloth. There was a {!gift.color} {gift}, [still wet with paint|with a bow on it], and {hero} [could not speak].
 """,
 )
 
 END = event(
     "birthday: the end",
     """
-- {Hero} was <feeling>, and [nobody went home|they danced] until [midnight|the candles were out|the rooster crowed].
+- {Hero} was <feeling>, and [nobody went home|they danced] until [midnight].
 - {Hero} was <feeling>. "I thought I was [alone|forgotten]," {he} said, "and [all the time|all day] you were thinking of me."
 - {Hero} was <feeling>, and {he} [slept|went to bed] with the {!gift} in {his} arms.
 - {Hero} was <feeling>. There was <snack>, there was <game>, and [there was|they heard] a very long speech about <topic>.

@@ -10,9 +10,9 @@ SHELF = event(
     """
 - On the [highest|top] shelf [in the kitchen|above the stove|by the window] stood {dish.a}. It [had belonged|belonged]
   to {parent}, [who drank from it on Sundays|and nobody else was allowed to touch it|who had carried it over the sea].
-- {Parent} had {dish.a}, [as thin as a leaf|with a gold rim|painted with tiny ships|older than the house], and [loved|
+- {Parent} had {dish.a}, [as thin as a leaf], and [loved|
   prized] it more than [all the silver of a king|<snack>|the whole garden].
-- Of all the things in the house, {parent} loved {dish.a} best. It was [a wedding present|from a far country|a hundred
+- Of all the things in the house, {parent} loved {dish.a} best. It was [a hundred
   years old], and it [stood|lived] on the [top|highest] shelf.
 """,
 )
@@ -20,9 +20,9 @@ SHELF = event(
 RULE = event(
     "cup: the rule",
     """
-- "[No <game>|No running|No balls|No wild games] in the kitchen," {parent} [always|often] said.
+- "[No <game>|No running] in the kitchen," {parent} [always|often] said.
 - "[Only look|You may look], but do not [touch|dust|move] it," {parent} [always|often] said.
-- "Please [be careful|walk slowly] near that shelf," {parent} had said [a hundred times|only that morning].
+- "Please [walk slowly] near that shelf," {parent} had said [a hundred times|only that morning].
 """,
 )
 
@@ -32,9 +32,8 @@ PLAY = event(
 - But <one_morning> it was too [wet|cold|dull] to go out, and {hero} [played|practiced] <game> [in the kitchen|around
   the table|with a pillow].
 - But <one_morning>, when {parent} was <chore>, {hero} [chased|tried to catch] <chased> through the kitchen.
-- But <one_morning>, {hero} was a [pirate|dragon|knight|giant|circus bear], and the kitchen was [the sea|a cave|a castle|
-  the jungle].
-- But <one_morning>, {hero} wanted [a cookie|the honey|the jam] from the [top|highest] shelf, so {he} put a [stool|
+- But <one_morning>, {hero} was a [dragon|giant], and the kitchen was [the sea|a cave].
+- But <one_morning>, {hero} wanted [a cookie|the honey|the jam] from the [top|highest] shelf, so {he} put a [
   bucket|chair] on the table and climbed up <slowly>.
 """,
 )
@@ -42,8 +41,8 @@ PLAY = event(
 CRASH = event(
     "cup: the crash",
     """
-- [There was a crash|Crash|Bang]! The {dish} lay on the floor in [three|four|seven|a hundred] pieces.
-- {His} [elbow|tail end|foot|sleeve] [hit|touched|bumped] the shelf, the {dish} [shook|rocked|danced] once, twice, and
+- [There was a crash|Crash]! The {dish} lay on the floor in [three|four|seven|a hundred] pieces.
+- {His} [elbow|tail end|foot|sleeve] [touched|bumped] the shelf, the {dish} [shook|danced] once, twice, and
   then it fell [down|] and broke.
 - {He} [slipped|tripped|stumbled], [something|the shelf] [shook|rattled], and the {dish} [fell|came down] and broke into
   [three|five|nine] pieces.
@@ -53,8 +52,8 @@ CRASH = event(
 HIDE = event(
     "cup: hiding the pieces",
     """
-- <heart>. <quickly>, {he} [gathered|swept] up the pieces and hid them {spot}.
-- {Hero} felt <feeling>. {He} listened. Nobody came. So {he} [put|stuffed] the pieces into [a sock|a hat|an old boot] and
+- <heart>. <quickly>, {he} [swept] up the pieces and hid them {spot}.
+- {Hero} felt <feeling>. {He} listened. Nobody came. So {he} [put] the pieces into [a sock|a hat|an old boot] and
   hid it {spot}.
 - The house was very quiet. {Hero} felt <feeling>, and {he} [carried|took] the pieces away <quickly> and hid them {spot}.
 """,
@@ -77,7 +76,7 @@ GUILT = event(
     """
 - That night, {hero} could not sleep. [The pieces seemed to rattle|{He} thought of the pieces] {spot.start} {!spot.noun}, and
   {he} felt [worse and worse|<feeling>|as if {he} had swallowed <junk>].
-- The <snack> tasted like [sand|straw|ashes|chalk], and in the night {he} [dreamed of|thought about nothing but] the place
+- The <snack> tasted like [sand|straw], and in the night {he} [dreamed of|thought about nothing but] the place
   {spot.start} {!spot.noun}. {He} felt <feeling>.
 - {He} went to bed [early|without a word]. But [the moon looked in at the window|the clock went tick, tock], and in {his}
   [mind|head] {he} saw the pieces {spot.start} {!spot.noun}. {He} felt <feeling>.
@@ -90,7 +89,7 @@ TELL = event(
 - [At midnight|At dawn|Before breakfast] {he} [went|walked] to {parent} on bare {hero.feet}. "It was not {culprit}," {he}
   said <sadly>. "I broke the {!dish.color} {dish}."
 - [At last|In the morning] {he} [fetched|brought] the pieces and [put|laid] them [on the table|in front of {parent}].
-  "[It was me|I did it]," {he} <whispered>. "I broke your {!dish.color} {dish}, and I [blamed|told a lie about] {culprit}."
+  "[It was me|I did it]," {he} <whispered>. "I broke your {!dish.color} {dish}, and I [told a lie about] {culprit}."
 - "[Are you awake|May I come in]?" {he} asked at the door of {parent}. "I broke the {!dish.color} {dish}. [I hid it|I was
   afraid], and [it was not|I know it was never] {culprit}."
 """,
@@ -99,7 +98,7 @@ TELL = event(
 FORGIVE = event(
     "cup: forgiven",
     """
-- {Parent} was [quiet|silent] for [a while|a long time]. "A {dish} is only a {dish}," {parent.he} said. "[The truth is|But
+- {Parent} was [quiet] for [a while|a long time]. "A {dish} is only a {dish}," {parent.he} said. "[The truth is|But
   you are] [dearer|worth more]."
 - {Parent} [took|pulled] {him} [close|into a hug]. "[Thank you for telling me|That took courage]," {parent.he} said
   <kindly>.
@@ -112,7 +111,7 @@ MEND = event(
     "cup: mended",
     """
 - They [glued|mended] it together[, piece by piece|, drank <snack> and talked about <topic>|]. <ever_after>, the {!dish.color}
-  {dish} had a crack like a [smile|river|bolt of lightning], and {parent} liked it [even more|better than before].
+  {dish} had a crack like a [smile|river], and {parent} liked it [even more|better than before].
 - [All morning|After breakfast] they sat and glued. The {!dish.color} {dish} [never held water again|leaked a little], so
   they [planted|kept] [a daisy|flowers|mint] in it.
 - It took [a lot of glue|glue and patience|the whole morning], but then the {!dish.color} {dish} stood on the shelf again, and
@@ -123,9 +122,9 @@ MEND = event(
 SORRY = event(
     "cup: the innocent",
     """
-- And {culprit} got [a bowl of cream|a big biscuit|an extra kiss|the softest cushion in the house], because [it had done nothing at
+- And {culprit} got [a bowl of cream|a big biscuit], because [it had done nothing at
   all|{hero} was sorry|that was only fair].
-- And {hero} [said sorry to|shared <snack> with|made peace with] {culprit}[, too|, who had not noticed a thing|].
+- And {hero} [said sorry to|shared <snack> with] {culprit}[, too|, who had not noticed a thing|].
 """,
 )
 

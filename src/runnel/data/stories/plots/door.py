@@ -9,9 +9,8 @@ from runnel.data.stories.world import Spot
 SEND = event(
     "door: sent out",
     """
-- <one_morning>, {parent} [packed|filled] a basket with [warm|fresh|hot] {food} for {elder}, who was [ill|not well|
-  turning ninety|in need of cheer].
-- <one_morning>, {elder} had <ill>. {Parent} put [six|nine|a dozen] {food} in a basket[ and covered them with a cloth|
+- <one_morning>, {parent} [filled] a basket with [warm|fresh|hot] {food} for {elder}, who was [ill|not well|in need of cheer].
+- <one_morning>, {elder} had <ill>. {Parent} put [six|nine] {food} in a basket[ and covered them with a cloth|
   and added a letter| and a bit of cheese|]. "[Take|Bring] these over," {parent.he} said.
 - <one_morning>, {parent} had baked {food} for {elder}. "You are [big|old|brave] enough to [take|carry] them there
   [alone|by yourself]," said {parent}.
@@ -25,7 +24,7 @@ LANE = event(
     """
 - "At the end of the [lane|path|street] [are|you will see] three doors," {parent} [said|explained|told {him}]. "[Yours is|
   Knock at] the {door} one."
-- "[Walk|Go] [past the pump|over the bridge|around the pond|under the arch] to the three doors," {parent} [said|explained],
+- "[Walk|Go] [over the bridge|around the pond] to the three doors," {parent} [said|explained],
   "and knock at the {door} one."
 - "There are three doors [side by side|in a row|in the old wall]. Take the {door} one," {parent} [said|told {him}].
 - "{Elder} lives [by the old wall|behind the mill|over the bridge], behind the {door} door," {parent} [said|explained].
@@ -46,7 +45,7 @@ YES = event(
     "door: the answer",
     """
 - "The {door} door," said {hero} [and was gone|<gladly>|and skipped out of the gate].
-- {Hero} [nodded|promised to be careful|put on {his} hat] and [off {he} went|<walked> away].
+- {Hero} [nodded|put on {his} hat] and [off {he} went|<walked> away].
 - "{Door}, {door}, {door}," {hero} [sang|hummed|said to {himself}] and [off {he} went|<walked> away].
 """,
 )
@@ -56,11 +55,11 @@ MEET = event(
     """
 - On the way {he} met {friend.intro}, who was [stuck in a hedge|looking for a lost coin|<chore>]. {Hero} [helped|stayed
   with] {friend.him} for [an hour|a while], and they talked about <topic>.
-- Halfway there, {he} met {friend.intro}. "Come and see [my frog|the new bridge|the ducklings|<delay>]!" said {friend.he},
-  and {hero} stayed until [the clock struck noon|the sun was high].
-- At the bridge, {friend.intro} was [throwing stones|counting fish|<chore>]. {Hero} [joined in|sat down as well], and the
+- Halfway there, {he} met {friend.intro}. "Come and see [my frog|the new bridge|<delay>]!" said {friend.he},
+  and {hero} stayed until [the sun was high].
+- At the bridge, {friend.intro} was [counting fish|<chore>]. {Hero} [joined in|sat down as well], and the
   two of them talked about <topic> and then about <topic>.
-- On the way, <beast> wanted to [look into|taste] the basket. {Hero} had to run [twice|three times] around a tree, until
+- On the way, <beast> wanted to [look into] the basket. {Hero} had to run [twice|three times] around a tree, until
   {friend.intro} came and [chased it off|made it laugh].
 - {Friend.intro} was playing <game> by the [road|well|mill]. {Hero} [joined in|could not say no], and the basket [stood|
   waited] in the [shade|grass|sun].
@@ -71,17 +70,17 @@ DOORS = event(
     "door: before the doors",
     """
 - At the end of the [lane|path|street] {he} stood still. One door was {left}, one was {middle}, and one was {right}.
-- Then {he} came to the doors, {left}, {middle} and {right}, [and they all had the same brass knob|and not one had a name
+- Then {he} came to the doors, {left}, {middle} and {right}, [and not one had a name
   on it|all of them shut].
 - <at_last> {he} [came|got] there. Three doors looked at {him}, and {he} looked at the three doors.
-- {Hero} [said goodbye|waved] and went on, and there [they stood, the|stood] three doors [in a row|side by side].
+- {Hero} [waved] and went on, and there [they stood, the|stood] three doors [in a row|side by side].
 """,
 )
 
 DOUBT = event(
     "door: the doubt",
     """
-- [Which was it|Which one was right|What had {parent} said]? {His} head was [quite empty|full of <topic>|full of other
+- [Which was it|Which one was right|What had {parent} said]? {His} head was [full of <topic>|full of other
   things].
 - "[Oh dear|Hm|Well]," said {hero} and scratched {his} [head|ear|nose]. "[Now I must think|Which one was it]?"
 - {He} [raised|lifted] {his} {hero.hand} to the {bad} one. [Just in time|Then] {he} remembered that {danger.past} there.
@@ -104,10 +103,10 @@ KNOCK = event(
 OPEN = event(
     "door: it opens",
     """
-- It opened, and there was {elder}, [in a warm shawl|wrapped in a blanket|in slippers|<chore>]. "[I smell|Do I smell]
+- It opened, and there was {elder}, [wrapped in a blanket|<chore>]. "[I smell|Do I smell]
   {!food}!"
-- It [creaked|squeaked] open, and {elder} looked out. "[What a nice surprise|How good of you to come]! Are those {!food}?"
-- Steps came [nearer|closer]. Then {elder} stood there and [sniffed|looked at the basket]. "Are those {!food}? Come in, [come in|my
+- It [squeaked] open, and {elder} looked out. "[What a nice surprise|How good of you to come]! Are those {!food}?"
+- Steps came [closer]. Then {elder} stood there and [sniffed|looked at the basket]. "Are those {!food}? Come in, [come in|my
   dear]!"
 """,
 )
@@ -119,14 +118,13 @@ END = event(
   Nothing was easier]," said {hero}. "Yours is the {!door} door."
 - {Elder} ate [two|three|five] at once and felt better. "Was it hard to find?" asked {parent} at home. "A little," said
   {hero}, "but I remembered the {!door} door."
-- {Hero} stayed until the [cups|plates] were empty. Then {he} <walked> home, past the two wrong doors, and stuck out {his}
+- {Hero} stayed until the [cups] were empty. Then {he} <walked> home, past the two wrong doors, and stuck out {his}
   tongue at both of them. "[I only like|Give me] the {!door} one," {he} said.
 - "Next time, bring {!friend} [along|with you]," said {elder}. So the next day two of them stood [there|in the lane], and
   {hero} [pointed|showed the way]. "[Always|We take] the {!door} one," {he} said.
 """,
 )
 
-FOOD = ("buns", "cookies", "pancakes", "muffins", "dumplings", "pies", "waffles", "tarts", "noodles")
 DANGERS = {
     "the geese bite": "the geese bit",
     "a cross old bull sleeps": "a cross old bull slept",
@@ -148,7 +146,7 @@ def plot(t: Telling) -> str:
     parent, friend, elder = t.who("parent"), w.friend(hero), w.elder(hero)
     colors = [w.word(words.COLORS, "color") for _ in range(3)]
     left, middle, right = t.chooser.shuffled(colors)
-    t.add(friend=friend, elder=elder, food=w.word(FOOD, "food"))
+    t.add(friend=friend, elder=elder, food=w.word(words.BAKED, "food"))
     t.add(door=colors[0], bad=colors[1], worse=colors[2], left=left, middle=middle, right=right)
     for key in ("danger", "peril"):
         now = w.fresh(tuple(DANGERS))

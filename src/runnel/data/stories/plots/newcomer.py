@@ -8,11 +8,9 @@ from runnel.data.stories.template import event
 MOVE = event(
     "newcomer: moving in",
     """
-- <one_morning>, a cart [stopped|stood] [across the road|beside the old wall]. On it were [a bed and nine boxes|<junk> and a piano|three chairs and a
-  cage], and on top sat somebody new with {thing.a}.
-- <one_morning>, there was smoke from the [empty house|old chimney]. Somebody had moved in[ during the night| with forty boxes| with <junk> and a
-  piano|], and [at the window|on the step] sat a young one with {thing.a}.
-- <one_morning>, somebody new sat [on the wall|by the well|under the big tree], holding {thing.a} [very tight|in both arms|like a baby].
+- <one_morning>, a cart [stopped|stood] [across the road|beside the old wall]. On it were [a bed and nine boxes], and on top sat somebody new with {thing.a}.
+- <one_morning>, there was smoke from the [empty house|old chimney]. Somebody had moved in[ with forty boxes|], and [at the window|on the step] sat a young one with {thing.a}.
+- <one_morning>, somebody new sat [on the wall|by the well|under the big tree], holding {thing.a} [very tight|in both arms].
 """,
 )
 
@@ -48,9 +46,9 @@ TRY = event(
 BREAK = event(
     "newcomer: the turn",
     """
-- Then the wind [took|blew] the {thing} [into the pond|up on a roof|into a tree]. {Hero} did not [think|wait]. {He} [climbed|jumped|waded] after it and came back [wet|
+- Then the wind [took|blew] the {thing} [into the pond|up on a roof|into a tree]. {Hero} did not [think|wait]. {He} [climbed|jumped] after it and came back [wet|
   scratched|with leaves in {his} ears].
-- Then came <beast> and ran off with the {thing}. {Hero} <ran> after it, [through mud|under a cart|over two fences], and [brought|got] the {thing} back.
+- Then came <beast> and ran off with the {thing}. {Hero} <ran> after it, [through mud|under a cart], and [brought|got] the {thing} back.
 - Then the {thing} [broke|fell and cracked]. A tear [fell|ran]. {Hero} [took out|fetched] [glue|string|wire], and [sat|worked] until it was [whole|mended].
 """,
 )
@@ -77,10 +75,10 @@ KNOW = event(
 SING = event(
     "newcomer: the gift",
     """
-- It turned out that {!friend} could [walk on {friend.his} {friend.hands}|whistle like nine birds|juggle|sing the lowest note in the world|tell stories about <topic>], and soon [half
+- It turned out that {!friend} could [walk on {friend.his} {friend.hands}|whistle like nine birds|tell stories about <topic>], and soon [half
   the town|everybody] came to [see|hear].
 - And once {!friend} had begun to talk, {friend.he} hardly stopped. {Friend.he} talked about <topic>, about <topic> and about [soup|home].
-- {!friend} [knew|taught them] a new kind of <game>, with [three sides|no losers|bells], and [in a week|soon] everybody played it.
+- {!friend} [knew] a new kind of <game>, with [three sides], and [in a week|soon] everybody played it.
 """,
 )
 
@@ -89,11 +87,9 @@ END = event(
     """
 - And the {!thing.color} {thing} [lay|stood] on a shelf [by the window|at home], for {friend} no longer needed [to hold on to it|something to hold].
 - One day, when another cart came, it was {!friend} who [went over|waved] first, with the {!thing.color} {thing} under {friend.his} arm.
-- <ever_after>, they shared [secrets|their sandwiches|everything], and on [rainy days|Sundays] even the {!thing.color} {thing}.
+- <ever_after>, they shared [everything], and on [rainy days|Sundays] even the {!thing.color} {thing}.
 """,
 )
-
-THINGS = ("blanket", "box", "birdcage", "teapot", "guitar", "cushion", "globe", "suitcase", "shawl")
 
 
 def plot(t: Telling) -> str:
@@ -101,7 +97,7 @@ def plot(t: Telling) -> str:
     w = t.world
     hero = introduce(t)
     friend = w.friend(hero)
-    t.add(friend=friend, thing=w.thing(THINGS, friend))
+    t.add(friend=friend, thing=w.thing(words.TREASURES, friend))
     weather(t)
     t.tell(MOVE)
     t.tell(ASK)

@@ -10,7 +10,7 @@ PET = event(
     "night: the pet",
     """
 - {He} had a {pet.full} [named|called] {petname}, who [slept in {his} bed|ate out of {his} {hero.hand}|could <trick>|was afraid of <dislike>].
-- With {him} lived a {pet.full} [named|called] {petname}, [who could <trick>|the laziest {pet} in the land|who was fond of <snack>].
+- With {him} lived a {pet.full} [named|called] {petname}, [who could <trick>|who was fond of <snack>].
 - {His} [best|closest] friend was a {pet.full} [named|called] {petname}. [They did everything together|{petname} could <trick>].
 """,
 )
@@ -39,7 +39,7 @@ NOISE = event(
     """
 - Then, at midnight, there was a noise {spot}: <thump>. {Hero} sat up. <heart>.
 - Then one night something went <thump> {spot}. {Hero} pulled the [blanket|pillow] over {his} [head|ears]. It came again.
-- On the [third|sixth] night, there was a noise {spot}. <Thump>, it went. <thump>. {Hero} [woke up|opened one eye]. <heart>.
+- On the [third] night, there was a noise {spot}. <Thump>, it went. <thump>. {Hero} [woke up]. <heart>.
 """,
 )
 
@@ -55,16 +55,16 @@ GUESS = event(
 GO = event(
     "night: they go",
     """
-- {Hero} felt <feeling>. But somebody had to go. {He} took [a broom|a ladle|one boot] and [a candle|a lantern], and <slowly> they [went|crept] [down the stairs|out of the door].
+- {Hero} felt <feeling>. But somebody had to go. {He} took [a broom|one boot] and [a candle|a lantern], and <slowly> they [went|crept] [down the stairs|out of the door].
 - "Together," said {hero}, who felt <feeling>, [although {his} teeth chattered|and took a candle]. They [held {hero.hands}|counted to three] and [crept|went] out in their [socks|nightshirts].
-- {Hero} felt <feeling>. {Friend} took [the broom|a pan], {hero} took the lantern, and they went out, [back to back|close together|one step at a time].
+- {Hero} felt <feeling>. {Friend} took [the broom], {hero} took the lantern, and they went out, [back to back|close together|one step at a time].
 """,
 )
 
 SEE = event(
     "night: what it is",
     """
-- Two eyes shone {spot.start} {!spot.noun}. {Hero} [lifted|raised] the light. It was no ghost. It was {!petname}, [wet|thin|with a tail full of burs]!
+- Two eyes shone {spot.start} {!spot.noun}. {Hero} [lifted|raised] the light. It was no ghost. It was {!petname}, [wet|thin]!
 - {spot.start} {!spot.noun}, something moved. "[Hands up|Who is there]!" <cried> {friend}. Out came a nose, and behind the nose came {!petname}.
 - The noise came from {spot.start} {!spot.noun}, where a board was loose. {Hero} pulled it away, and into {his} arms [fell|jumped] {!petname}.
 """,
@@ -75,7 +75,7 @@ WHY = event(
     """
 - And that was not all. Behind {petname} lay [four|five|three] [tiny ones|little ones], {!pet.color} all of them [but one|from nose to tail], and [blind|warm] as buns.
 - {petname} had caught one foot in a [string|wire], and had [knocked|scratched] for help as well as a {!pet.color} {pet} can.
-- In {petname}'s mouth was [a lost sock|half a sausage|a strange hat]. Where that {!pet.color} {pet} had been, [nobody ever knew|it would not say].
+- In {petname}'s mouth was [a lost sock|a strange hat]. Where that {!pet.color} {pet} had been, [nobody ever knew|it would not say].
 """,
 )
 
@@ -84,11 +84,9 @@ END = event(
     """
 - {Hero} was <feeling>. There was [warm milk|cream] for {petname} and <snack> for the two ghost hunters, in the middle of the night.
 - {Hero} was <feeling>. "I knew it all along," said {!friend}, [who was under the table|who still held the broom].
-- {Hero} was <feeling>. That night three slept in one bed, and the one in the middle was {!pet.color} and [snored|purred].
+- {Hero} was <feeling>. That night three slept in one bed, and the one in the middle was {!pet.color} and [snored].
 """,
 )
-
-PETS = ("kitten", "puppy", "piglet", "pony", "lamb", "foal", "calf")
 
 
 def plot(t: Telling) -> str:
@@ -97,7 +95,7 @@ def plot(t: Telling) -> str:
     hero = introduce(t)
     friend = w.friend(hero)
     name = w.fresh(words.PET_NAMES)
-    pet = w.thing(PETS, hero)
+    pet = w.thing(words.PETS, hero)
     t.add(friend=friend, pet=pet, petname=Spot({"": name}, {"": ("name", words.PET_NAMES)}))
     t.add(spot=w.spot(words.OUTDOORS), first=w.spot(words.HIDING), second=w.spot(words.HIDING))
     weather(t)

@@ -9,9 +9,9 @@ BUILD = event(
     "password: the hut",
     """
 - <one_morning>, {~hero} and {friend.intro} built a [hut|fort|den] {spot}, out of [boards and nails|branches|old doors] and <junk>.
-- All [spring|summer] {~hero} and {friend.intro} [worked|sawed and hammered], and <one_morning> their [hut|fort] {spot} was done, [crooked|a bit crooked] but
+- All [spring|summer] {~hero} and {friend.intro} [worked], and <one_morning> their [hut|fort] {spot} was done, [crooked|a bit crooked] but
   [dry|strong].
-- <one_morning>, {~hero} and {friend.intro} found [an empty shed|a forgotten hut] {spot}. They swept out <junk> and hung up [a curtain|a flag|a lamp].
+- <one_morning>, {~hero} and {friend.intro} found [a forgotten hut] {spot}. They swept out <junk> and hung up [a curtain|a flag|a lamp].
 """,
 )
 
@@ -27,7 +27,7 @@ RULE = event(
 SWEAR = event(
     "password: the oath",
     """
-- They [swore|promised] never to open without it, [not to a king|not even to each other|not for all the <snack> in the world].
+- They [promised] never to open without it, [not to a king|not even to each other|not for all the <snack> in the world].
 - "Without it, nobody gets in," said {friend}. "[Not even you|Not even me|Not my own mother]."
 - They wrote it [nowhere|on nothing], [told nobody|not even {parent} knew], and played <game> until [supper|dark].
 """,
@@ -74,8 +74,8 @@ RIGHT = event(
     "password: the right word",
     """
 - {He} [shut|closed] {his} eyes and thought of [the first day|the boards and nails|how they had laughed]. "It is {!password}!" {he} <cried>, and the door flew open.
-- Then {he} remembered [how the roof had shaken|that laugh|the day they built it]. "It is {!password}," {he} said [softly|loudly], and [the bolt moved|the door opened].
-- [A sneeze came|{He} sneezed], and with it came the word. "It is {!password}!" "[Right|Come in]," said {friend}, and the door [was open|opened wide].
+- Then {he} remembered [that laugh|the day they built it]. "It is {!password}," {he} said [softly|loudly], and [the bolt moved|the door opened].
+- [A sneeze came|{He} sneezed], and with it came the word. "It is {!password}!" "[Right|Come in]," said {friend}, and the door [was open].
 """,
 )
 
@@ -84,7 +84,7 @@ END = event(
     """
 - Inside it was warm. They ate <snack> under one blanket. "[Did you know|Could you tell] that it was me?" asked {hero}. "[Of course|From the start]," said {!friend}, "but a rule is a rule."
 - {Hero} was <feeling>. They [lit|hung up] a second lamp and told stories about <topic> until the storm was over.
-- "You are [dripping|wet]," said {!friend}, and gave {him} [a towel|a dry sock|<snack>]. "[Next week|Tomorrow] we choose an easier word." "[Never|No]," said {hero}. "It stays
+- "You are [dripping|wet]," said {!friend}, and gave {him} [a dry sock|<snack>]. "[Next week|Tomorrow] we choose an easier word." "[Never|No]," said {hero}. "It stays
   {!password}."
 """,
 )

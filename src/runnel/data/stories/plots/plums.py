@@ -17,8 +17,8 @@ SEND = event(
 SMELL = event(
     "plums: the smell",
     """
-- The road was long. The {fruit} smelled of <smell> and [summer|sugar]. "[One will not be missed|Only one]," said {hero}, and ate it.
-- Halfway there, {he} sat down [on a stone|in the shade] to rest and looked into the basket. The [biggest|reddest|top] one [looked back|shone]. {He} ate it.
+- The road was long. The {fruit} smelled of <smell> and [summer]. "[Only one]," said {hero}, and ate it.
+- Halfway there, {he} sat down [on a stone|in the shade] to rest and looked into the basket. The [biggest|top] one [looked back|shone]. {He} ate it.
 - At the bridge {he} [tripped over <junk>|met <beast>], and one of the {fruit} [fell|rolled] into the [mud|dust]. "[That one is spoiled|I cannot give away a dirty one]," said {hero},
   and ate it.
 """,
@@ -37,7 +37,7 @@ EMPTY = event(
     "plums: nearly empty",
     """
 - When {he} saw the [house|roof] of {elder}, there was one left. One looks [lonely|silly] in a basket. So {he} ate it, too.
-- And [all at once|before {he} knew it], the basket was [light|empty], with nothing in it but [leaves|stones|one wasp].
+- And [all at once|before {he} knew it], the basket was [light|empty], with nothing in it but [leaves|stones].
 - At the last bend {hero} looked into the basket. [Nothing|A leaf]! {He} had eaten them all.
 """,
 )
@@ -45,8 +45,8 @@ EMPTY = event(
 ACHE = event(
     "plums: the stomach",
     """
-- {His} stomach [hurt|growled like a bear|turned over], and {he} felt <feeling>. What now? {He} could [say that|tell them that] <beast> [took|had stolen] them.
-- {He} felt <feeling>, and not only because {his} belly was [tight as a drum|round as a ball]. "[A wolf took them|I was robbed]," {he} tried. It [sounded|was] wrong.
+- {His} stomach [growled like a bear|turned over], and {he} felt <feeling>. What now? {He} could [say that|tell them that] <beast> [took] them.
+- {He} felt <feeling>, and not only because {his} belly was [tight as a drum|round as a ball]. "[A wolf took them]," {he} tried. It [was] wrong.
 - {He} felt <feeling> and sat down [behind a hedge|under a tree]. [Running away|Hiding] was one idea. It was not a good one.
 """,
 )
@@ -55,7 +55,7 @@ TELL = event(
     "plums: the truth",
     """
 - {He} knocked. "This basket had {!number} {fruit} in it," {he} said to {elder}, "and I ate them."
-- "[Good day|I have something to say]," said {hero}. "You were to get {!number} {fruit}. They are in here," and {he} [pointed at|patted] {his} belly.
+- "[Good day|I have something to say]," said {hero}. "You were to get {!number} {fruit}. They are in here," and {he} [pointed at] {his} belly.
 - {Elder} opened the door, <chore>. {Hero} held up the empty basket. "There were {!number}," {he} <whispered>. "I am sorry."
 """,
 )
@@ -63,8 +63,8 @@ TELL = event(
 ANSWER = event(
     "plums: the answer",
     """
-- {Elder} looked at {him} [for a long time|over the glasses]. "Were they sweet?" "Very." "[Good|Well, then]," said {elder}. "I know a tree [behind the mill|by the river|on the hill]. [Come|Take the ladder]."
-- {Elder} laughed until the [cups|windows] rattled. "At your age I ate a whole [cake|ham] that was meant for the king. [Come in|Sit down], have some mint tea for that belly."
+- {Elder} looked at {him} [for a long time]. "Were they sweet?" "Very." "[Good|Well, then]," said {elder}. "I know a tree [behind the mill|by the river|on the hill]. [Come|Take the ladder]."
+- {Elder} laughed until the [cups|windows] rattled. "At your age I ate a whole [cake] that was meant for the king. [Come in|Sit down], have some mint tea for that belly."
 - "The truth is [harder|heavier] to carry than {number} {fruit}," said {elder}. "[Thank you for bringing it|You brought it all the way]. [Now|And now] let us pick new ones."
 """,
 )
@@ -72,7 +72,7 @@ ANSWER = event(
 PAY = event(
     "plums: made good",
     """
-- So {hero} [climbed|went up the ladder] and picked until there were {!number} in the basket again. {He} counted them [three times|aloud].
+- So {hero} [climbed|went up the ladder] and picked until there were {!number} in the basket again. {He} counted them [three times].
 - The next day {he} [came back|worked] in the garden of {elder}, <chore>, one hour for each of the {!number} {fruit}.
 - {Hero} [ran home|told it all to {parent}], picked {!number} new ones, and <walked> the whole way again, with {his} mouth [shut tight|full of bread, to be safe].
 """,
@@ -87,8 +87,6 @@ END = event(
 """,
 )
 
-FRUIT = ("plums", "pears", "peaches", "cherries", "apricots", "figs", "oranges", "strawberries")
-
 
 def plot(t: Telling) -> str:
     """Eat what was meant for another, tell the truth, and make it good."""
@@ -97,7 +95,7 @@ def plot(t: Telling) -> str:
     friend, elder = w.friend(hero), w.elder(hero)
     number = w.word(words.NUMBERS, "number")
     number.forms["up"] = str(number).capitalize()
-    t.add(friend=friend, elder=elder, number=number, fruit=w.phrase(w.fresh(FRUIT)))
+    t.add(friend=friend, elder=elder, number=number, fruit=w.phrase(w.fresh(words.FRUIT)))
     weather(t)
     t.tell(SEND)
     errand = w.promise(hero, elder, "the whole number")

@@ -21,9 +21,9 @@ SICK = event(
 WISH = event(
     "promise: the wish",
     """
-- "It is so [dull|boring|quiet] here," said {friend}. "[What I would like|What I miss|What I want] most is a {gift}
+- "It is so [dull|quiet] here," said {friend}. "[What I would like|What I miss|What I want] most is a {gift}
   {gift.from}."
-- "[Outside is so far away|I can only look at the ceiling|I have counted every crack in the wall]," <whispered>
+- "[Outside is so far away|I have counted every crack in the wall]," <whispered>
   {friend}. "If only I had a {gift} {gift.from}!"
 - "Is there anything you [want|wish for|need]?" asked {hero}. {Friend} thought [for a moment|for a long time|hard].
   "A {gift} {gift.from}," {friend.he} <whispered>.
@@ -47,13 +47,13 @@ VOW = event(
 DELAY = event(
     "promise: the delay",
     """
-- On the way, {hero} [met|came upon|ran into] <delay>. {He} [stopped|stayed] to [look|watch|ask a question], and
-  the [hours|time] [went by|passed] [like minutes|very fast|like a dream].
+- On the way, {hero} [met|came upon|ran into] <delay>. {He} [stopped|stayed] to [look|watch], and
+  the [hours|time] [went by|passed] [very fast|like a dream].
 - But by the [road|path|mill], some others were playing <game> and [called|waved] to {him}. "[Only|Just] one game," said
   {hero}, and it became [three|seven|twenty|ten].
 - But the way was long, and the [shade|grass|hay|moss] was [soft|cool|sweet]. {~Hero} lay down [for a moment|to rest
   {his} {hero.feet}|to look at a cloud] and slept [until the bees went home|half the day|until the sun was low].
-- But on the [road|path|hill] {he} met <chased> and followed it [up hill and down|this way and that|into the next valley|
+- But on the [road|path|hill] {he} met <chased> and followed it [up hill and down|this way and that|
   through a swamp] until {he} no longer knew why {he} had [come|gone out].
 - But {parent} was <chore> and [needed|asked for] help, and after that there was <snack>, and [then|after that] came
   <delay>, and the day was [over|gone].
@@ -63,12 +63,11 @@ DELAY = event(
 LATE = event(
     "promise: late",
     """
-- When the sun was low, {~hero} came home [whistling|humming|yawning], with nothing in {his} {hero.hands} but <junk>.
+- When the sun was low, {~hero} came home [whistling], with nothing in {his} {hero.hands} but <junk>.
 - {~Hero} was almost [home|at {his} door] when the [lamps|first stars] [were lit|came out], and {he} had the feeling that
-  something was [missing|wrong].
-- In the evening {~hero} sat down to <snack>. {He} had eaten half of it when {he} [put down {his} spoon|stopped
-  chewing].
-- Night was falling when {~hero} reached {his} own door. There {he} [stopped|stood still|turned pale].
+  something was [wrong].
+- In the evening {~hero} sat down to <snack>. {He} had eaten half of it when {he} [put down {his} spoon].
+- Night was falling when {~hero} reached {his} own door. There {he} [stopped|stood still].
 """,
 )
 
@@ -80,7 +79,7 @@ REMEMBER = event(
   {!friend}!
 - [Far away|Across the field] {he} saw the light in the window of {friend}, and [it came back to {him}|then {he} knew]:
   the {!gift}!
-- "Did you have a good day?" asked {parent}. "[I did|Yes], but poor {friend} is [still waiting|lying awake]!"
+- "Did you have a good day?" asked {parent}. "[I did|Yes], but poor {friend} is [still waiting]!"
   <cried> {hero}. "I promised {friend.him} a {!gift}!"
 - "[What would you like|What else do you want]?" asked {parent}. "A {!gift}!" <cried> {hero}. "For {!friend}! I
   [forgot|promised]!"
@@ -92,9 +91,9 @@ BACK = event(
     """
 - {He} felt <feeling>. It was [dark|late|cold] and {his} {hero.feet} were [sore|tired|wet], but {he} <ran> {gift.to} and
   <looked> [in the moonlight|by the light of a lantern|with both {hero.hands}] until {he} found [one|the right one].
-- {He} felt <feeling>. {He} [took|lit|borrowed] a lantern and <ran> {gift.to}. [Twice|Three times|Once] {he} [stumbled|
-  fell|slipped], but {he} came [back|away] with [the best one of all|a big one|exactly the right one].
-- {He} felt <feeling>. [Without stopping for a coat|Without finishing {his} supper|Although an owl hooted], {he} <ran>
+- {He} felt <feeling>. {He} [took|lit] a lantern and <ran> {gift.to}. [Twice|Three times|Once] {he} [stumbled|
+  fell|slipped], but {he} came [back|away] with [the best one of all|a big one].
+- {He} felt <feeling>. [Without stopping for a coat], {he} <ran>
   {gift.to}, and there {he} [searched|looked] [on {his} knees|in the last light|behind <junk>] until {he} found one.
 """,
 )
@@ -102,10 +101,10 @@ BACK = event(
 AWAKE = event(
     "promise: at the bed again",
     """
-- {friend} was [still awake|sitting at the window|not asleep yet]. "[You remembered|You came]!" {friend.he} said.
+- {friend} was [still awake|not asleep yet]. "[You remembered|You came]!" {friend.he} said.
   "[Only just|Almost too late|Nearly not]," said {hero}, and told {friend.him} [everything|the truth|about <delay>].
 - "I am late," said {hero} at the bed of {friend}, "but here it is." {friend} [held|put] the {!gift} against {friend.his}
-  [cheek|ear|heart] and <smiled>.
+  [ear|heart] and <smiled>.
 - "I knew that you would come," said {friend} [when {friend.he} saw|and took] the {!gift}, and [hugged it|laughed out
   loud|sat up in bed].
 - When {hero} laid the {!gift} on the [blanket|pillow], {friend} <smiled> for the first time [that day|in days]. "It is
@@ -116,8 +115,7 @@ AWAKE = event(
 END = event(
     "promise: kept",
     """
-- {Hero} was <feeling>, and {he} [never forgot a promise again|tied a knot in {his} scarf before {he} made another
-  promise|slept well that night].
+- {Hero} was <feeling>, and {he} [never forgot a promise again|slept well that night].
 - And the next morning, {friend} was [well|much better|out of bed|hungry again].
 - A [late|slow] promise is [better than none|still a promise], [but|and] {hero} [was never late again|learned to come
   straight home].

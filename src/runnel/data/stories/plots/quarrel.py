@@ -9,7 +9,7 @@ FIND = event(
     "quarrel: the find",
     """
 - <one_morning>, {~hero} and {friend.intro} found {toy.a} [in a ditch|on the beach|under <junk>|on the road]. It [belonged to nobody|was nobody's].
-- <one_morning>, {~hero} and {friend.intro} [won|were given] {toy.a}[ at the fair|, for helping {elder}|, because they had sung so well]. There was only one.
+- <one_morning>, {~hero} and {friend.intro} [won|were given] {toy.a}[ at the fair]. There was only one.
 - {~Hero} and {friend.intro} were best friends. <one_morning> the river [brought|washed up] {toy.a} at their {hero.feet}.
 """,
 )
@@ -18,7 +18,7 @@ MINE = event(
     "quarrel: mine",
     """
 - "[It is mine|Mine]," said {hero}. "I [saw|touched] it first." "No, mine," said {friend}. "I [picked it up|need it more]."
-- "We can share it," said {hero}. "I have it [on all days but Sunday|today and tomorrow]." "[That is not sharing|You always win]!" said {friend}.
+- "We can share it," said {hero}. "I have it [on all days but Sunday|today and tomorrow]." "[You always win]!" said {friend}.
 - "I will keep it [safe|at my house]," said {friend}. "[You keep everything|You break everything]!" said {hero}.
 """,
 )
@@ -27,7 +27,7 @@ PULL = event(
     "quarrel: pulling",
     """
 - {Hero} pulled on one [side|end], {friend} pulled on the other, and they both shouted about [old|other] things, such as <snack> and <junk>.
-- They [pulled|pushed] and [shouted|stamped] until <beast> [ran away|stopped to look], and [a window|somewhere a window] was shut.
+- They [pulled|pushed] and [shouted] until <beast> [ran away|stopped to look], and [a window|somewhere a window] was shut.
 - They pulled until [it cracked|it slipped away], and both sat down hard [in the mud|in a puddle|on the stones].
 """,
 )
@@ -35,7 +35,7 @@ PULL = event(
 PART = event(
     "quarrel: the parting",
     """
-- "[I never want to see you again|You are not my friend anymore]!" <cried> {friend}. "[Good|Fine|Keep it]!" <cried> {hero}. And they went home on two sides of
+- "[I never want to see you again]!" <cried> {friend}. "[Good|Fine|Keep it]!" <cried> {hero}. And they went home on two sides of
   the [road|river].
 - {Hero} [dropped|let go of] it. "[Keep it|Take it], then," {he} said, "and [never come back|do not ever come to my house]." {Friend} went, without looking back.
 - They hid the {toy} {spot}, so that neither had it, and [went home|walked away] [without a word|on two sides of the road].
@@ -55,8 +55,8 @@ WISE = event(
     "quarrel: a wise word",
     """
 - "What is heavier, a {toy} or a friend?" asked {elder}, <chore>. {Hero} thought about it [all the way home|for an hour].
-- {Elder} was <chore>. "I once had [a friend|a brother] and half a [boat|pear]," said {elder}. "[Now|Today] I have the half [pear|boat]."
-- "It is easy to hold on," said {elder}, who was <chore>. "[Letting go takes strength|Only the strong can let go]."
+- {Elder} was <chore>. "I once had [a friend] and half a [boat|pear]," said {elder}. "[Now|Today] I have the half [pear|boat]."
+- "It is easy to hold on," said {elder}, who was <chore>. "[Only the strong can let go]."
 """,
 )
 
@@ -65,7 +65,7 @@ BOTH = event(
     """
 - So {hero} [washed|combed] {his} ears and <walked> to {friend} with <snack>. Halfway, {he} met {!friend}, who was coming to {him} with the {toy.color} {toy}.
 - In the morning {hero} opened the door to go to {friend}. On the step [lay|stood] the {toy}, and behind it stood {!friend}.
-- {Hero} [wrote|drew] a letter, with "I am sorry" [nine times|in big letters], and [brought|took] it to {friend}. In front of the door {he} met {!friend}, who had written one
+- {Hero} [wrote|drew] a letter, with "I am sorry" [nine times], and [brought|took] it to {friend}. In front of the door {he} met {!friend}, who had written one
   as well.
 """,
 )
@@ -74,7 +74,7 @@ SORRY = event(
     "quarrel: sorry",
     """
 - "You take it," said {friend}. "No, you," said {hero}. They looked at each other, and then they laughed until they [fell over|got the hiccups|cried].
-- "I was [stupid|mean]," said {hero}. "I was [stupider|meaner]," said {friend}. And [that was their last|it was almost a new] quarrel.
+- "I was [stupid]," said {hero}. "I was [stupider]," said {friend}. And [that was their last|it was almost a new] quarrel.
 - Nobody said "sorry", because they both said it at once. {Hero} felt <glad>, and {friend} <dance>.
 """,
 )

@@ -1,18 +1,17 @@
 """The race: the prize goes to the one who stopped."""
 
 from runnel.data.stories import words
-from runnel.data.stories.common import close, introduce, sky, watch, weather
+from runnel.data.stories.common import close, introduce, watch, weather
 from runnel.data.stories.telling import Telling
 from runnel.data.stories.template import event
 
 NEWS = event(
     "race: the prize",
     """
-- <one_morning>, {elder} [hung up|nailed up] a [sign|notice]: "Great race on Sunday[, from the mill to the bridge|,
+- <one_morning>, {elder} [hung up] a [sign|notice]: "Great race on Sunday[, from the mill to the bridge|,
   three times around the pond|, up the hill and back]! The [prize|winner] [is|gets] {prize.a}."
-- Every [summer|year|spring] there was a [great|big] race, and this time the prize was {prize.a}. {Elder} had [made|chosen|
-  polished] it [with care|by hand|for a month].
-- "Whoever wins the race on Sunday," said {elder} <one_morning>, "shall have {prize.a}." Everybody [gasped|cheered|looked at
+- Every [summer|year|spring] there was a [great|big] race, and this time the prize was {prize.a}. {Elder} had [made] it [with care|by hand|for a month].
+- "Whoever wins the race on Sunday," said {elder} <one_morning>, "shall have {prize.a}." Everybody [cheered|looked at
   it], for it was [a <nice>|the most <nice>] thing.
 """,
 )
@@ -20,31 +19,31 @@ NEWS = event(
 WANT = event(
     "race: the wish",
     """
-- {~Hero} [wanted|longed for] it more than [anything|<snack>|summer]. {He} [practiced|ran] every [morning|evening], [past the
-  hens|up the stairs|around the well], until {his} {hero.feet} [hurt|were hot].
-- {~Hero} could think of nothing else. {He} ran to [breakfast|bed|the well], {he} ran [in the rain|uphill], and {he} [even|]
+- {~Hero} [wanted] it more than [anything|<snack>|summer]. {He} [practiced|ran] every [morning|evening], [past the
+  hens|up the stairs|around the well], until {his} {hero.feet} [were hot].
+- {~Hero} could think of nothing else. {He} ran to [breakfast|bed|the well], {he} ran [in the rain], and {he} [even|]
   ran in {his} sleep.
-- "It will [look good|hang] [on my wall|over my bed]," said {hero}, and {he} trained [by chasing|by running after] <chased_short>.
+- "It will [look good] [on my wall|over my bed]," said {hero}, and {he} trained [by chasing|by running after] [bees|clouds|leaves|hens].
 """,
 )
 
 BOAST = event(
     "race: the rival",
     """
-- But {friend.intro} was fast, too. "[You will see|All you will see is] my [heels|back]," said {friend} and [laughed|stuck out
+- But {friend.intro} was fast, too. "[You will see|All you will see is] my [back]," said {friend} and [laughed|stuck out
   {friend.his} tongue|yawned].
-- "[Do not bother|Save your breath]," said {friend.intro}. "I am as fast as [the wind|an arrow|a hare|lightning]."
-- {Friend.intro} only laughed. "You? You could not [catch a snail|outrun a turtle|win against <junk>]."
+- "[Save your breath]," said {friend.intro}. "I am as fast as [the wind|a hare]."
+- {Friend.intro} only laughed. "You? You could not [catch a snail|win against <junk>]."
 """,
 )
 
 START = event(
     "race: the start",
     """
-- On Sunday [everybody came|the whole village came|they all stood in a row]. "[Ready|One, two], [steady|three], go!" <cried> {elder},
+- On Sunday [everybody came|the whole village came|they all stood in a row]. "[Ready|One, two], [three], go!" <cried> {elder},
   and [off they went|they <ran> off].
-- Then came the day. {Elder} [blew a horn|rang a bell|dropped a hat], and they <ran> off in a [cloud of dust|great crowd].
-- On Sunday {elder} [waved a flag|clapped twice], and [twenty|forty|a hundred] [feet|pairs of feet] [drummed|thundered] on the
+- Then came the day. {Elder} [dropped a hat], and they <ran> off in a [cloud of dust].
+- On Sunday {elder} [waved a flag|clapped twice], and [twenty|forty|a hundred] [feet] [drummed|thundered] on the
   [road|path].
 """,
 )
@@ -54,7 +53,7 @@ AHEAD = event(
     """
 - {Friend} [was|shot] ahead, but at the [bridge|mill|big oak], {hero} [caught up|passed {friend.him}]. {He} could already [see|smell]
   the [end|finish].
-- {Hero} ran as {he} had never run before. {He} passed [a fat goose|the twins|the postman|a cow], and then only {friend} was
+- {Hero} ran as {he} had never run before. {He} passed [a fat goose|the twins|a cow], and then only {friend} was
   [ahead|in front] of {him}.
 - Side by side, {hero} and {friend} came around the [last|big] bend, [red|hot] in the face, and [nobody|no one] could say who was
   faster.
@@ -75,7 +74,7 @@ CHOOSE = event(
     "race: the choice",
     """
 - {Hero} looked at the [finish|line]. {He} thought of the {!prize.color} {prize}. Then {he} [turned around|stopped] and went back.
-- The {!prize.color} {prize} was [so near|only a few steps away]. {Hero} took [one|two] more steps, [groaned|sighed], and turned back.
+- The {!prize.color} {prize} was [so near]. {Hero} took [one|two] more steps, [sighed], and turned back.
 - "[Run|Go on]!" <cried> somebody. "The {!prize.color} {prize} is yours!" But {hero} [shook {his} head|had already stopped].
 """,
 )
@@ -93,17 +92,16 @@ HELP = event(
 SORRY = event(
     "race: sorry",
     """
-- "You could have won," <whispered> {friend}. "[I was mean|I laughed at you], and you came back." "[Of course|Who else should I race
-  against]," said {hero}.
+- "You could have won," <whispered> {friend}. "[I laughed at you], and you came back." "[Of course]," said {hero}.
 - "Why did you stop?" asked {friend}. "[Because you fell|It is no fun without you]," said {hero} <kindly>.
-- {friend} [rubbed|wiped] {friend.his} eyes. "I am sorry that I [boasted|laughed]," {friend.he} said.
+- {friend} [rubbed|wiped] {friend.his} eyes. "I am sorry that I [laughed]," {friend.he} said.
 """,
 )
 
 PRIZE = event(
     "race: the prize is given",
     """
-- {Elder} [looked|frowned] at the [winner|first one], [a fat goose|one of the twins], and then at the two of them. "[Fast feet
+- {Elder} [looked] at the [winner|first one], [a fat goose|one of the twins], and then at the two of them. "[Fast feet
   are good|It is good to be fast], but a [good|kind] heart is better," said {elder}, and gave {hero} the {!prize}.
 - The winner was [a stranger|somebody] [from the next village|with very long legs|nobody knew], who got a [cake|bag of nuts]. But {elder} [came|walked] to
   {hero}. "The {!prize} is for the one who [turned back|stopped]," said {elder}.
@@ -114,14 +112,12 @@ PRIZE = event(
 END = event(
     "race: the end",
     """
-- {Hero} was <feeling>. {He} [wore it one day, and {friend} the next|shared it with {!friend}], and they were friends
+- {Hero} was <feeling>. {He} [kept] it one day, and {!friend} the next, and they were friends
   [ever after|from then on].
 - {Hero} was <feeling>. <ever_after>, {he} and {!friend} ran together, and nobody [counted|asked who won].
-- {Hero} was <feeling>, and {!friend} cheered [loudest|louder than anyone|until {friend.he} was hoarse].
+- {Hero} was <feeling>, and {!friend} cheered [louder than anyone|until {friend.he} was hoarse].
 """,
 )
-
-PRIZES = ("ribbon", "medal", "banner", "sash", "cap", "cape", "flag", "crown", "garland", "belt")
 
 
 def plot(t: Telling) -> str:
@@ -129,15 +125,14 @@ def plot(t: Telling) -> str:
     w = t.world
     hero = introduce(t)
     friend, elder = w.friend(hero), w.elder(hero)
-    prize = w.thing(PRIZES, elder)
+    prize = w.thing(words.PRIZES, elder)
     t.add(friend=friend, elder=elder, prize=prize)
     weather(t)
     t.tell(NEWS)
-    t.tell(WANT)
+    t.maybe(WANT)
     t.tell(BOAST)
     t.paragraph()
     t.tell(START)
-    sky(t, 1, 4)
     t.tell(AHEAD)
     t.tell(FALL)
     w.happen(friend)
@@ -145,7 +140,7 @@ def plot(t: Telling) -> str:
     watch(t)
     t.paragraph()
     t.tell(HELP)
-    t.maybe(SORRY)
+    t.maybe(SORRY, 1, 3)
     w.give(prize, elder, hero)
     t.tell(PRIZE)
     w.feel(hero, "proud")

@@ -8,12 +8,12 @@ from runnel.data.stories.template import event
 GIFT = event(
     "seed: the gift",
     """
-- <one_morning>, {elder} gave {~hero.him} a [hard|wrinkled|round] seed, [no bigger than a tooth|as small as a
+- <one_morning>, {elder} gave {~hero.him} a [hard|round] seed, [no bigger than a tooth|as small as a
   crumb|wrapped in a leaf].
-- <one_morning>, {~hero} helped {elder}, who was <chore>, and got a [wrinkled|tiny|flat] seed for {his} trouble.
+- <one_morning>, {~hero} helped {elder}, who was <chore>, and got a [tiny] seed for {his} trouble.
 - <one_morning>, {~hero} found [a seed|a strange seed] [in {his} shoe|in the dust] and showed it to {elder}, who was
   <chore>.
-- {~Hero} had helped {elder} with [the hay|the harvest|a sick goat|the leaky roof], and <one_morning> {elder} [paid|thanked]
+- {~Hero} had helped {elder} with [the hay|the harvest|a sick goat], and <one_morning> {elder} [paid|thanked]
   {him} with a single seed.
 """,
 )
@@ -21,7 +21,7 @@ GIFT = event(
 SAYS = event(
     "seed: what it will be",
     """
-- "[Plant it|Put it in the ground] and [wait|be patient]," said {elder}. "It will be a {flower}, as {color} as [can be|
+- "[Plant it|Put it in the ground] and [wait]," said {elder}. "It will be a {flower}, as {color} as [can be|
   any in the world]."
 - "In [summer|time] a {flower} will come out of it," said {elder} <kindly>, "and it will be {color}, [mark my words|believe me]."
 - "There is a {color} {flower} [asleep|hidden] in it," said {elder}. "But [it wakes up when it likes|do not rush it]."
@@ -31,19 +31,17 @@ SAYS = event(
 PLANT = event(
     "seed: planted",
     """
-- {Hero} planted it <spot> and watered it [every day|each morning|with a teacup]. {He} [sang to it|told it about <topic>|
-  stood guard against <beast>].
-- {Hero} put it in [a pot|an old boot|a cracked teapot|the softest earth {he} could find] and [sat down|waited] beside it,
+- {Hero} planted it <spot> and watered it [every day|each morning]. {He} [sang to it|told it about <topic>].
+- {Hero} put it in [a pot|an old boot|a cracked teapot] and [sat down|waited] beside it,
   with <snack> [in {his} lap|for company].
-- {Hero} dug a hole <spot>, [with a spoon|with {his} {hero.hands}], dropped in the seed, and [gave it water|covered it up|wished
-  it luck].
+- {Hero} dug a hole <spot>, [with a spoon|with {his} {hero.hands}], dropped in the seed, and [gave it water|covered it up].
 """,
 )
 
 NOTHING = event(
     "seed: nothing happens",
     """
-- [A day|A week|Two weeks] went by, and then [another|one more]. Nothing [came up|happened] but [a weed|a snail|two ants|a worm].
+- [A day|A week|Two weeks] went by, and then [another|one more]. Nothing [came up|happened] but [a weed|a snail|two ants].
 - [After a week|On the ninth day] {he} [dug it up|wanted to dig it up] to [see|look], but [put it back|stopped in time].
 - {He} waited through [rain|hail|fog] and [sun|wind|more rain], and all {he} got was [a wet nose|a cold|muddy {hero.feet}].
 """,
@@ -55,14 +53,14 @@ DOUBT = event(
 - {Friend.intro} came by and laughed. "[That is|It is just] a pebble," {friend.he} said. "Or it will be [a common|a dull] {wrong}
   weed."
 - "It is dead," said {friend.intro}, who was <chore>. "And if it grows, it will be {wrong}. [They are all {wrong}|Mine was]."
-- "I bet [my hat|my supper|ten acorns] that it will be {wrong}," said {friend.intro}, "if it [grows|comes up] at all."
+- "I bet [my hat|my supper] that it will be {wrong}," said {friend.intro}, "if it [grows|comes up] at all."
 """,
 )
 
 FEEL = event(
     "seed: patience",
     """
-- {Hero} felt <feeling>. But {he} [thought of|remembered] {elder} and [kept on watering|fetched more water|did not give up].
+- {Hero} felt <feeling>. But {he} [thought of|remembered] {elder} and [fetched more water|did not give up].
 - {Hero} felt <feeling>, and that evening the water in {his} [can|cup|jug] was a little bit salty. But {he} [went on|poured it out].
 - "[I can wait|Some things are slow]," said {hero}, although {he} felt <feeling>.
 """,
@@ -71,8 +69,8 @@ FEEL = event(
 SPROUT = event(
     "seed: the sprout",
     """
-- <then> a tip [came up|peeped out], as [thin|green] as a [thread|needle]. It grew past {his} [knee|elbow|nose], and at the
-  top was a bud, [shut tight|closed like a fist].
+- <then> a tip [came up|peeped out], as [thin|green] as a [thread|needle]. It grew past {his} [elbow|nose], and at the
+  top was a bud, [shut tight].
 - After a night of [rain|thunder], there was a sprout. [Day by day|Week after week] it grew, first two leaves, then [six|ten|twenty], then a
   bud.
 - And one morning, the earth had a crack, and in the crack was [a green nose|something green]. [Soon|In June] it carried a [fat|
@@ -85,7 +83,7 @@ BLOOM = event(
     """
 - <one_dawn>, it opened. It was not {wrong} [at all|in the least]. It was {!color}, as {color} as [paint|a new coat|a dream|a new boat].
 - <one_dawn>, {hero} [ran out in {his} socks|opened the window]. The bud was open, and [the flower was|it was] {!color}, from [edge to
-  edge|top to bottom].
+  edge].
 - <one_dawn>, it [burst|had burst] open with a [pop|sigh], and the [whole garden|air] smelled of <smell>. It was {!color}!
 """,
 )
@@ -93,13 +91,13 @@ BLOOM = event(
 END = event(
     "seed: the end",
     """
-- "I was wrong," said {friend}, and [paid up|took off {friend.his} hat|turned red]. {Hero} <smiled> and gave {!friend} [a seed of it|the first
+- "I was wrong," said {friend}, and [took off {friend.his} hat|turned red]. {Hero} <smiled> and gave {!friend} [a seed of it|the first
   seed].
 - {Elder} came to [see|smell] it and nodded. "[Did I not say so|What did I tell you]?" said {elder}. "A {!color} {flower}. You waited well."
 - {Hero} was <feeling>. {He} [took|brought] one petal to {elder}, and [in autumn|in the fall] there were [nine|forty|a hundred] seeds, one of them for
   {!friend}.
 - {Hero} was <feeling>. <ever_after>, {friend} never laughed at [anything small|a seed], and next to the {!color} {flower} they
-  planted [beans|a pear tree|nine more|pumpkins].
+  planted [beans|a pear tree|nine more].
 """,
 )
 

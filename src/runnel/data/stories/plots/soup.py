@@ -46,8 +46,8 @@ ELDER = event(
 - Then came {elder}, who [could not see well but smelled everything|had walked all day|never said much], with {food3.a} [in
   a basket|under one arm|on a string]. In it went.
 - {Elder} had been <chore>. "I was going to eat this alone," said {elder}, and [held up|showed them] {food3.a}, "but
-  [that is no fun|alone it tastes of nothing]."
-- "[Make room|Wait for me]!" <cried> {elder}, and [added|dropped in] {food3.a}, [a pinch of salt|some pepper|a leaf of mint]
+  [that is no fun]."
+- "[Make room|Wait for me]!" <cried> {elder}, and [added|dropped in] {food3.a}, [some pepper|a leaf of mint]
   and a [joke|long story] about <topic>.
 """,
 )
@@ -55,10 +55,10 @@ ELDER = event(
 COOK = event(
     "soup: it cooks",
     """
-- The soup [bubbled|simmered|hummed] and smelled of [summer|home|pepper and smoke|better days]. They [stirred it|waited] [in
+- The soup [hummed] and smelled of [summer|home|pepper and smoke|better days]. They [stirred it|waited] [in
   turns|together] and talked about <topic>.
-- They stirred with [a broom|an oar|a long stick], and while it cooked, they played <game>[ to keep warm|].
-- [Steam|A cloud] rose from the pot, and <weather_sound>. "[Not yet|Soon]," said {hero}. "[Now|Yes]," said {hero} [at last|
+- They stirred with [a broom], and while it cooked, they played <game>[ to keep warm|].
+- [A cloud] rose from the pot, and <weather_sound>. "[Not yet|Soon]," said {hero}. "[Now|Yes]," said {hero} [at last|
   after an hour].
 """,
 )
@@ -76,10 +76,9 @@ EAT = event(
 WHO = event(
     "soup: who did it",
     """
-- "It was my {!food2} that did it," said {friend}. "No, [it was|surely] my {!food3}," said {elder}. "[And the pot was mine|It
+- "It was my {!food2} that did it," said {friend}. "No, [it was] my {!food3}," said {elder}. "[And the pot was mine|It
   was everything]," said {hero}, and they <smiled>.
-- "Without the {!food2} of {friend}, it would have been [thin|sad]," said {hero}. "And without {!food3} and salt, [thinner|
-  sadder] still," said {elder}.
+- "Without the {!food2} of {friend}, it would have been [thin|sad]," said {hero}. "And without {!food3} and salt, [thinner] still," said {elder}.
 - "Who brought the {!food2}?" asked {elder}. "I did," said {friend}. "And who brought the {!food3}?" "[You did|That was you]!"
   they [both|] <cried>.
 """,
@@ -91,8 +90,7 @@ END = event(
 - <ever_after>, they cooked together [every week|every Sunday|when the moon was full], and the first thing in the pot was
   always a {!food1}.
 - And to think that it all [began|started] with [one|a single] {!food1}!
-- When spring came, {hero} [planted|dug] a garden, with a [row|bed] for each, and {!friend} [watered it|sang to it|scared off
-  the crows].
+- When spring came, {hero} [planted|dug] a garden, with a [row|bed] for each, and {!friend} [watered it|sang to it].
 - "[Tomorrow|Next time], bring [a cake|bread|spoons]," said {hero} to {!friend}, "[and come early|and I will bring the {food1}]."
 """,
 )

@@ -8,9 +8,9 @@ from runnel.data.stories.template import event
 NEED = event(
     "swap: what is needed",
     """
-- <one_morning>, {parent} was {parent.feeling}, for the old {goal} was [broken|gone|worn out], and there was no money for a new one.
+- <one_morning>, {parent} was {parent.feeling}, for the old {goal} was [broken|gone], and there was no money for a new one.
 - <one_morning>, {parent} sighed. "If only we had a {goal}! But {goal.plural} cost [more than we have|a lot of money]."
-- <one_morning>, [a goat ate|the wind took|somebody stole|{~hero} sat on] the {goal}. "[Oh dear|What now]?" said {parent}. "We have no money for a new one."
+- <one_morning>, [a goat ate|the wind took|{~hero} sat on] the {goal}. "[Oh dear|What now]?" said {parent}. "We have no money for a new one."
 """,
 )
 
@@ -18,8 +18,8 @@ START = event(
     "swap: what there is",
     """
 - "I will get one," said {hero}. All {he} could spare was {item1.a}, so {he} [put it in {his} pocket|took it] and <walked> [to town|away|down the road].
-- {Hero} [turned out {his} pockets|looked under {his} bed] and found {item1.a}. "[That must do|It is a start]," {he} said and <walked> away.
-- {Hero} had nothing to [give|offer] but {item1.a} and [a good heart|a clever head|a loud voice]. {He} took the {item1} and <walked> [out of the door|into the world].
+- {Hero} [looked under {his} bed] and found {item1.a}. "[That must do|It is a start]," {he} said and <walked> away.
+- {Hero} had nothing to [give] but {item1.a} and [a good heart|a clever head|a loud voice]. {He} took the {item1} and <walked> [out of the door|into the world].
 """,
 )
 
@@ -27,7 +27,7 @@ FIRST = event(
     "swap: the first swap",
     """
 - [Soon|At the bridge] {he} met {friend.intro}, who was <chore>. "[How I need|I have always wanted] a {item1}!" said {friend.he}. "I will give you my {item2}
-  for it." [And they swapped|Done]!
+  for it." [Done]!
 - [By the mill|Around the corner] stood {friend.intro}, close to tears. "I [lost|broke] my {item1}," {friend.he} said. {Hero} gave {friend.him} the {item1}, and
   {friend} gave {him} {item2.a} [in return|as a thank-you].
 - {Friend.intro} [stopped|called] {him}. "[Is that|Do I see] {item1.a}? I would swap my {item2} for it!" "[Gladly|Done|Why not]," said {hero}.
@@ -47,9 +47,9 @@ SECOND = event(
 THIRD = event(
     "swap: the last swap",
     """
-- [At last|In the market], a [thin|fat|red-haired] [peddler|merchant|tinker] [stopped|pulled up] his cart. "A {item3}!" he <cried>. "I have looked for one [everywhere|for years]! Take
+- [At last|In the market], a [thin|fat] [peddler|merchant|tinker] [stopped|pulled up] his cart. "A {item3}!" he <cried>. "I have looked for one [everywhere|for years]! Take
   [what you like|anything] from my cart." {Hero} [looked|pointed], and there, behind <junk>, was a {!goal}.
-- [At the crossroads|Near the inn], a [knight|sailor|traveler] was [in trouble|scratching his head]. "My boat for a {item3}!" he <cried>. "[Keep your boat|No boat]," said {hero}, "but do you have a
+- [Near the inn], a [sailor] was [in trouble|scratching his head]. "My boat for a {item3}!" he <cried>. "[Keep your boat|No boat]," said {hero}, "but do you have a
   {!goal}?" [He had|He did].
 - [Beside|Near] the well stood a [lady|stranger] with a huge hat. "I would give [much|anything] for that {item3}," she said. "[Even|Even for] a {!goal}?" asked {hero}. And she [opened her trunk|laughed and
   said yes].
@@ -61,7 +61,7 @@ HOME = event(
     """
 - {Hero} <ran> home and put the {!goal} [on the table|into the arms of {parent}]. "How did you pay for it?" asked {parent}. "With a {!item1}," said {hero}.
 - {Parent} [could not believe it|looked twice]. "A new {!goal}! What did it cost?" "[Only|Just] my {!item1}," said {hero}, "and [some walking|a bit of talking]."
-- When {parent} saw the {!goal}, there was [a dance|a kiss|<snack>] for {hero}. "And [what|what in the world] did you give for it?" "A {!item1}," said {hero}, "[that is all|nothing more]."
+- When {parent} saw the {!goal}, there was [a dance|<snack>] for {hero}. "And [what|what in the world] did you give for it?" "A {!item1}," said {hero}, "[that is all|nothing more]."
 """,
 )
 
@@ -70,14 +70,9 @@ END = event(
     """
 - And everybody was pleased: {friend} with the {!item1}, {elder} with the {!item2}, and {hero} [most of all|with {himself}].
 - {Hero} was <feeling>. That is what can come of [one|a single] {!item1}.
-- {Hero} was <feeling>. [Later|On Sunday] {he} [visited|waved to] {!friend}, and the {!item1} was [hanging on the wall|in good hands|doing well].
+- {Hero} was <feeling>. [Later|On Sunday] {he} [waved to] {!friend}, and the {!item1} was [in good hands].
 """,
 )
-
-GOALS = ("kettle", "broom", "lantern", "ladder", "blanket", "teapot", "saddle", "barrel", "chair", "clock")
-SMALL = ("pebble", "feather", "marble", "ribbon", "button", "cork", "thimble", "candle", "bell", "pencil")
-MIDDLE = ("hammer", "flute", "rope", "spade", "trowel", "paintbrush", "bucket", "basket", "net", "lamp")
-LARGE = ("wheel", "drum", "goose", "mirror", "cheese", "trumpet", "compass", "fiddle", "map", "rug")
 
 
 def plot(t: Telling) -> str:
@@ -85,9 +80,9 @@ def plot(t: Telling) -> str:
     w = t.world
     hero = introduce(t)
     parent, friend, elder = t.who("parent"), w.friend(hero), w.elder(hero)
-    goal = w.thing(GOALS, kind="thing", color=False)
+    goal = w.thing(words.HOUSEHOLD, kind="thing", color=False)
     goal.forms["plural"] = f"{goal}s"
-    tables = (SMALL, MIDDLE, LARGE)
+    tables = (words.SMALL, words.MIDDLE, words.LARGE)
     items = [w.thing(table, kind="thing", color=False) for table in tables]
     for item, owner in zip(items, (hero, friend, elder), strict=True):
         w.own(item, owner)

@@ -26,9 +26,9 @@ BOAST = event(
 WARN = event(
     "tree: the warning",
     """
-- "The top branches are [thin|rotten]," said {friend}. "[Wait|Let us get] [for somebody with a ladder|a ladder]." But {hero} was already [on {his} way|out of reach].
+- "The top branches are [thin|rotten]," said {friend}. "[Wait|Let us get] [for somebody with a ladder|a ladder]." But {hero} was already [on {his} way].
 - "Going up is only half of it," said {friend}, "and [the wind is strong|it is going to rain]." {Hero} [laughed|did not listen].
-- "Please [do not|stay here]," said {friend}. "{Elder} [has|owns] a ladder." "[Ladders are for old people|Who needs a ladder]," said {hero}.
+- "Please [do not|stay here]," said {friend}. "{Elder} [has] a ladder." "[Ladders are for old people|Who needs a ladder]," said {hero}.
 """,
 )
 
@@ -36,7 +36,7 @@ CLIMB = event(
     "tree: the climb",
     """
 - Up {he} went, past [an owl|a nest] and <junk>, [hand over hand|higher and higher], until {friend} was [as small as a bean|the size of an ant].
-- {He} [climbed|went] from branch to branch, [whistling|waving]. {He} passed a [sleepy owl|bees' nest|cloud of gnats] and [could see the sea|smelled <smell>].
+- {He} [climbed|went] from branch to branch, [whistling]. {He} passed a [sleepy owl|bees' nest|cloud of gnats] and [could see the sea|smelled <smell>].
 - Branch by branch {he} [climbed|went up]. [The first ten|The low ones] were [thick|strong]. The next were [thin|thinner]. The last was [like a pencil|a twig].
 """,
 )
@@ -62,7 +62,7 @@ CALL = event(
 SAVE = event(
     "tree: the rescue",
     """
-- {Friend} did not laugh. {Friend.he} ran and [fetched|came back with] {elder}, who had been <chore>, and the longest ladder [of all|in the land]. {Elder} [held|steadied] it, and {friend} climbed up.
+- {Friend} did not laugh. {Friend.he} ran and [fetched|came back with] {elder}, who had been <chore>, and the longest ladder [of all|in the land]. {Elder} [held] it, and {friend} climbed up.
 - {Friend} <ran> to {elder}, who was <chore>, and soon there was a ladder [against|under] the {tree}. "[Left foot|Look at me]," said {friend}. "[Right foot|Now the other one]."
 - {Friend} [brought|came back with] {elder} and a ladder. It was too short, so {friend} stood on the [top step|last step] and [held out|gave {him}] {friend.his} {friend.hand}.
 """,
@@ -86,16 +86,13 @@ END = event(
 """,
 )
 
-PRIZES = ("kite", "balloon", "hat", "scarf", "flag", "glove", "umbrella", "shirt", "ribbon", "lantern")
-TREES = ("oak", "elm", "pine", "beech", "poplar", "chestnut tree", "fir", "cherry tree", "maple", "ash")
-
 
 def plot(t: Telling) -> str:
     """Boast, climb too high, and be helped down by the one who warned."""
     w = t.world
     hero = introduce(t)
     friend, elder = w.friend(hero), w.elder(hero)
-    t.add(friend=friend, elder=elder, prize=w.thing(PRIZES), tree=w.phrase(w.fresh(TREES)))
+    t.add(friend=friend, elder=elder, prize=w.thing(words.FLYING), tree=w.phrase(w.fresh(words.TREES)))
     weather(t)
     t.tell(UP)
     t.tell(BOAST)
