@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from runnel.configuration import from_plain
 from runnel.data.tokenizers import tokenizer_from_plain
@@ -15,11 +14,9 @@ from runnel.errors import InputError
 from runnel.models.model import Model, ModelConfig
 from runnel.storage import checkpoint as checkpoints
 from runnel.storage import files, strict_json, tensors
+from runnel.storage.allowance import Allowance
 from runnel.storage.checkpoint import DamagedCheckpoint
 from runnel.storage.run import CONFIG, MODEL, TOKENIZER, RunDirectory, read_config
-
-
-_DRAWS = {"normal_", "uniform_", "bernoulli_", "exponential_", "random_", "log_normal_"}
 
 
 class _Source(NamedTuple):
@@ -39,9 +36,7 @@ def load_model(path: str | Path) -> Model[Any]:
     plain = read_config(source.directory / CONFIG)
     if "model" not in plain:
         raise InputError(f"{CONFIG}: expected a field model; got {', '.join(plain)[:200]!r}")
-    kind: Any = ModelConfig
-    config: ModelConfig = from_plain(kind, plain["model"], where=CONFIG)
-    model = _build(config, source)
+    model = _build(plain["model"], source)
     model.load_state_dict(source.weights)
     model.tokenizer = _tokenizer(source.directory, model)
     return model.eval()
@@ -101,38 +96,32 @@ def _read_checkpoint(run: RunDirectory) -> dict[str, Tensor]:
     )
 
 
-def _build(config: ModelConfig, source: _Source) -> Model[Any]:
-    """A model of the shapes in the file; compared before any memory is taken for it."""
+def _build(plain: Any, source: _Source) -> Model[Any]:
+    """A model whose tensors are those of the file; refused before it takes much more memory."""
+    largest = max((size for t in source.weights.values() for size in t.shape), default=0)
+    for name in ("vocab_size", "dim"):
+        stated = plain.get(name) if isinstance(plain, dict) else None
+        if type(stated) is int and stated > largest:
+            raise InputError(
+                f"{source.name}: expected tensors for {name} {str(stated)[:20]} of {CONFIG}; "
+                f"got none larger than {largest}"
+            )
+    kind: Any = ModelConfig
+    config: ModelConfig = from_plain(kind, plain, where=CONFIG)
     if config.layers > len(source.weights):
         raise InputError(
             f"{source.name}: expected tensors for the {config.layers} layers of {CONFIG}; "
             f"got {len(source.weights)}"
         )
+    held = sum(tensor.numel() for tensor in source.weights.values())
     try:
-        with torch.device("meta"), _WithoutValues():
-            shapes = config.build().state_dict()
+        with torch.random.fork_rng(devices=[]), Allowance(2 * held + 2**22):
+            model = config.build()
     except (RuntimeError, OverflowError, TypeError, ValueError) as error:
-        first = str(error).partition("\n")[0][:200]
-        raise InputError(f"{CONFIG}: expected a model that can be built; got: {first}") from error
-    _compare(shapes, source)
-    with torch.random.fork_rng(devices=[]):
-        return config.build()
-
-
-class _WithoutValues(TorchFunctionMode):
-    """Skips the drawing of weights, which tensors without memory would make slow."""
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func.__name__ in _DRAWS or getattr(func, "__module__", None) == torch.nn.init.__name__:
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return func(*args, **kwargs)
+        reason = str(error).partition("\n")[0][:200]
+        raise InputError(f"{CONFIG}: expected a model that can be built; got: {reason}") from error
+    _compare(model.state_dict(), source)
+    return model
 
 
 def _compare(expected: dict[str, Tensor], source: _Source) -> None:
