@@ -63,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
         )
         verb.declare(sub)
         sub.add_argument("--json", action="store_true", help="one JSON object on standard output")
-        sub.set_defaults(run=verb.run)
+        sub.set_defaults(act=verb.run)
     return parser
 
 
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit codes are those of INTERFACE.md."""
     try:
         args = make_parser().parse_args(arguments)
-        return args.run(args) or 0
+        return args.act(args) or 0
     except DiskError as error:
         return _fail(error, DISK)
     except DivergedError as error:

@@ -1,0 +1,197 @@
+"""The command line as a user meets it: one line for an error, exit codes, instant help."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runnel.cli import VERBS, main
+
+TINY = [
+    *("--steps", "3", "--batch", "2", "--length", "16", "--quiet", "--device", "cpu"),
+    *("--set", "model.dim=8", "--set", "model.layers=1"),
+]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def runnel(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process; exit code, standard output and standard error."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        try:
+            code = main(words)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return run
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("The brook ran on and on, over the stones. " * 40, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def trained(runnel: Run, text: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "run"
+    code, _, error = runnel(
+        "train", "mingru-stories", "--data", str(text), "--out", str(out), *TINY
+    )
+    assert (code, error) == (0, "")
+    return out
+
+
+def test_help_is_instant_and_imports_no_torch() -> None:
+    code = (
+        "import sys; from runnel.cli import make_parser; make_parser().format_help();"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'rich', 'matplotlib')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+def test_every_verb_has_help_and_json(verb: str, runnel: Run) -> None:
+    code, output, _ = runnel(verb, "--help")
+    assert code == 0
+    assert "--json" in output
+
+
+def test_train_then_generate_evaluate_and_resume(runnel: Run, trained: Path, text: Path) -> None:
+    assert {p.name for p in trained.iterdir()} >= {
+        *("config.json", "model.safetensors", "tokenizer.json", "metrics.jsonl", "samples.md"),
+        *("loss.svg", "README.md", "checkpoints"),
+    }
+    code, output, _ = runnel("generate", str(trained), "--prompt", "The brook", "--tokens", "9")
+    assert code == 0
+    assert output.startswith("The brook")
+    code, output, _ = runnel("generate", str(trained), "--tokens", "9", "--json")
+    assert set(json.loads(output)) == {"prompt", "text", "finished"}
+    code, output, _ = runnel("evaluate", str(trained), "--data", str(text), "--json")
+    found = json.loads(output)
+    assert code == 0
+    assert found["tokens"] == found["bytes"] == text.stat().st_size
+    assert found["nats_per_byte"] == pytest.approx(found["loss"])
+    code, output, _ = runnel("evaluate", str(trained), "--windows", "8", "--json")
+    assert (code, json.loads(output)["tokens"] % 8) == (0, 0)
+    again = ("train", "mingru-stories", "--data", str(text), "--out", str(trained), *TINY, "--json")
+    code, output, _ = runnel(*again)
+    assert code == 0
+    assert json.loads(output)["already_finished"]
+
+
+def test_chat_keeps_one_stream(runnel: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hello\nand again\n"))
+    code, output, _ = runnel("generate", str(trained), "--chat", "--tokens", "5")
+    assert code == 0
+    assert output.count("\n") >= 2
+
+
+def test_list(runnel: Run) -> None:
+    code, output, _ = runnel("list", "--json")
+    found = json.loads(output)
+    assert code == 0
+    assert {"recipes", "mixers", "tasks", "corpora"} == set(found)
+    assert "mingru-stories" in {entry["name"] for entry in found["recipes"]}
+    assert all(entry["source"] for entries in found.values() for entry in entries)
+    code, output, _ = runnel("list", "fields", "mingru-stories")
+    assert code == 0
+    assert "training.learning_rate=" in output
+
+
+def test_doctor(runnel: Run) -> None:
+    code, output, _ = runnel("doctor", "--json")
+    assert (code, json.loads(output)["passed"]) == (0, True)
+
+
+def _not_text(folder: Path) -> Path:
+    path = folder / "picture.txt"
+    path.write_bytes(b"\x89PNG\x00\x01")
+    return path
+
+
+def _empty(folder: Path) -> Path:
+    path = folder / "empty.txt"
+    path.touch()
+    return path
+
+
+BAD_TRAINING = {
+    "missing file": (lambda d: ["mingru-stories", "--data", str(d / "no.txt")], "no.txt"),
+    "empty file": (lambda d: ["mingru-stories", "--data", str(_empty(d))], "empty.txt"),
+    "not text": (lambda d: ["mingru-stories", "--data", str(_not_text(d))], "byte"),
+    "directory without text": (lambda d: ["mingru-stories", "--data", str(d)], ".txt"),
+    "recipe": (lambda d: ["mingru-storys"], "did you mean mingru-stories?"),
+    "corpus": (lambda d: ["mingru-stories", "--data", "storeis"], "stories"),
+    "field": (lambda d: ["mingru-stories", "--set", "model.dmi=3"], "did you mean model.dim?"),
+    "value": (lambda d: ["mingru-stories", "--set", "model.dim=wide"], "model.dim"),
+    "dimension": (lambda d: ["mingru-stories", "--set", "model.dim=0"], "dim"),
+    "device": (lambda d: ["mingru-stories", "--device", "abacus"], "abacus"),
+    "two budgets": (lambda d: ["mingru-stories", "--steps", "3", "--minutes", "1"], "--steps"),
+    "no budget": (lambda d: ["mingru-stories", "--steps", "0"], "--steps"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_TRAINING)
+def test_bad_training_is_one_line_and_nothing_written(
+    fault: str, runnel: Run, tmp_path: Path
+) -> None:
+    make, hint = BAD_TRAINING[fault]
+    out = tmp_path / "out"
+    (tmp_path / "in").mkdir()
+    code, output, error = runnel("train", *make(tmp_path / "in"), "--out", str(out))
+    assert (code, output) == (2, "")
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert hint in error
+    assert not out.exists()
+
+
+def test_length_longer_than_the_corpus(runnel: Run, text: Path, tmp_path: Path) -> None:
+    code, _, error = runnel(
+        *("train", "mingru-stories", "--data", str(text), "--out", str(tmp_path / "out")),
+        *("--length", "5000", "--steps", "1"),
+    )
+    assert code == 2
+    assert error.count("\n") == 1
+    assert "5000" in error.replace(",", "")
+    assert not (tmp_path / "out").exists()
+
+
+def test_token_outside_the_vocabulary(runnel: Run, text: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    char = ("--set", "data.tokenizer=char")
+    runnel("train", "mingru-stories", "--data", str(text), "--out", str(out), *TINY, *char)
+    code, output, error = runnel("generate", str(out), "--prompt", "Grüß")
+    assert (code, output) == (2, "")
+    assert error.count("\n") == 1
+    assert "U+00FC" in error
+
+
+@pytest.mark.parametrize("verb", ["generate", "evaluate"])
+def test_no_valid_run(verb: str, runnel: Run, trained: Path, tmp_path: Path) -> None:
+    assert runnel(verb, str(tmp_path / "nothing"))[0] == 2
+    (tmp_path / "bare").mkdir()
+    assert runnel(verb, str(tmp_path / "bare"))[0] == 2
+    (trained / "model.safetensors").unlink()
+    for file in trained.glob("checkpoints/*/manifest.json"):
+        file.unlink()
+    code, _, error = runnel(verb, str(trained))
+    assert code == 2
+    assert error.count("\n") == 1
+
+
+def test_unknown_verb_and_planned_verb(runnel: Run) -> None:
+    assert "did you mean train?" in runnel("trian")[2]
+    code, _, error = runnel("serve", "runs/x")
+    assert code == 2
+    assert "not there yet" in error
