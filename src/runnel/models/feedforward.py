@@ -5,19 +5,18 @@
 from collections.abc import Callable
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from runnel.ops.fused import gated_silu, squared_relu
+
 Kind = Literal["gelu", "squared-relu", "gated"]
 
-
-def squared_relu(x: Tensor) -> Tensor:
-    """relu(x)² (So et al. 2021, Primer)."""
-    return F.relu(x).square()
-
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "squared-relu": squared_relu}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "squared-relu": squared_relu,
+    "gated": gated_silu,
+}
 
 
 class FeedForward(nn.Module):
@@ -25,13 +24,10 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, hidden: int, kind: Kind) -> None:
         super().__init__()
-        self.activation = _ACTIVATIONS.get(kind)
-        self.inputs = nn.Linear(dim, hidden if self.activation else 2 * hidden)
+        self.activation = _ACTIVATIONS[kind]
+        self.inputs = nn.Linear(dim, 2 * hidden if kind == "gated" else hidden)
         self.output = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., D) to (..., D), each position on its own."""
-        if self.activation is not None:
-            return self.output(self.activation(self.inputs(x)))
-        gate, value = self.inputs(x).chunk(2, dim=-1)
-        return self.output(torch.mul(F.silu(gate), value))
+        return self.output(self.activation(self.inputs(x)))

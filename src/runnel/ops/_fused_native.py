@@ -1,0 +1,245 @@
+"""The passes around a scan by the native CPU library, as torch custom ops with gradients.
+
+The gradients come from hand-written kernels that are not themselves differentiable: a second
+backward raises. Differentiate twice with `_fused_torch` instead.
+"""
+
+# B batch, T time, D width, K taps, P = K - 1 inputs before
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runnel.ops import _fused_library
+from runnel.ops._check import accumulation_dtype
+from runnel.ops._fused_library import Kind
+
+
+def _accumulating(x: Tensor) -> Tensor:
+    """Contiguous and in the dtype of accumulation."""
+    return x.to(accumulation_dtype(x.dtype)).contiguous()
+
+
+def _contiguous(x: Tensor | None) -> Tensor | None:
+    return None if x is None else x.contiguous()
+
+
+# The convolution.
+
+
+@torch.library.custom_op("runnel::causal_convolution", mutates_args=(), device_types="cpu")
+def _convolution(
+    x_BTD: Tensor, weight_KD: Tensor, tail_BPD: Tensor, reset_BT: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    x_BTD, tail = x_BTD.contiguous(), _accumulating(tail_BPD)
+    y_BTD, after = torch.empty_like(x_BTD), torch.empty_like(tail)
+    weight_KD, reset_BT = _accumulating(weight_KD), _contiguous(reset_BT)
+    _fused_library.convolution(False, x_BTD, weight_KD, tail, reset_BT, y_BTD, after)
+    return y_BTD, after.to(tail_BPD.dtype)
+
+
+@_convolution.register_fake
+def _(
+    x_BTD: Tensor, weight_KD: Tensor, tail_BPD: Tensor, reset_BT: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    return x_BTD.new_empty(x_BTD.shape), tail_BPD.new_empty(tail_BPD.shape)
+
+
+@torch.library.custom_op("runnel::causal_convolution_backward", mutates_args=(), device_types="cpu")
+def _convolution_backward(
+    x_BTD: Tensor,
+    weight_KD: Tensor,
+    tail_BPD: Tensor,
+    reset_BT: Tensor | None,
+    grad_y: Tensor | None,
+    grad_after: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    x_BTD, weight, tail = x_BTD.contiguous(), _accumulating(weight_KD), _accumulating(tail_BPD)
+    grads = torch.empty_like(x_BTD), torch.empty_like(weight), torch.empty_like(tail)
+    grad_after = None if grad_after is None else _accumulating(grad_after)
+    given = _contiguous(reset_BT), None, None, _contiguous(grad_y), grad_after
+    _fused_library.convolution(True, x_BTD, weight, tail, *given, *grads)
+    return grads[0], grads[1].to(weight_KD.dtype), grads[2].to(tail_BPD.dtype)
+
+
+@_convolution_backward.register_fake
+def _(
+    x_BTD: Tensor,
+    weight_KD: Tensor,
+    tail_BPD: Tensor,
+    reset_BT: Tensor | None,
+    grad_y: Tensor | None,
+    grad_after: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return (
+        x_BTD.new_empty(x_BTD.shape),
+        weight_KD.new_empty(weight_KD.shape),
+        tail_BPD.new_empty(tail_BPD.shape),
+    )
+
+
+def _remember_convolution(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.save_for_backward(*inputs)
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate_convolution(
+    ctx: Any, grad_y: Tensor | None, grad_after: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    if grad_y is None and grad_after is None:
+        return None, None, None, None
+    return *_convolution_backward(*ctx.saved_tensors, grad_y, grad_after), None
+
+
+_convolution.register_autograd(_differentiate_convolution, setup_context=_remember_convolution)
+
+
+def causal_convolution(
+    x_BTD: Tensor, weight_KD: Tensor, tail_BPD: Tensor, reset_BT: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """y_t = sum over k of weight_k x_{t-k}, and the last K - 1 inputs."""
+    return _convolution(x_BTD, weight_KD, tail_BPD, reset_BT)
+
+
+# The norm. Its second result is 1 / sqrt(mean(x²) + eps) of each row.
+
+
+@torch.library.custom_op("runnel::rms_norm", mutates_args=(), device_types="cpu")
+def _norm(x: Tensor, weight_D: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    x, weight_D = x.contiguous(), _accumulating(weight_D)
+    y, inverse = torch.empty_like(x), weight_D.new_empty(x.shape[:-1])
+    _fused_library.norm(False, eps, x, weight_D, y, inverse)
+    return y, inverse
+
+
+@_norm.register_fake
+def _(x: Tensor, weight_D: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    dtype = accumulation_dtype(x.dtype)
+    return x.new_empty(x.shape), x.new_empty(x.shape[:-1], dtype=dtype)
+
+
+@torch.library.custom_op("runnel::rms_norm_backward", mutates_args=(), device_types="cpu")
+def _norm_backward(
+    x: Tensor, weight_D: Tensor, inverse: Tensor, grad_y: Tensor
+) -> tuple[Tensor, Tensor]:
+    x, weight = x.contiguous(), _accumulating(weight_D)
+    grad_x, grad_weight = torch.empty_like(x), torch.empty_like(weight)
+    given = weight, None, inverse.contiguous(), grad_y.contiguous()
+    _fused_library.norm(True, 0.0, x, *given, grad_x, grad_weight)
+    return grad_x, grad_weight.to(weight_D.dtype)
+
+
+@_norm_backward.register_fake
+def _(x: Tensor, weight_D: Tensor, inverse: Tensor, grad_y: Tensor) -> tuple[Tensor, Tensor]:
+    return x.new_empty(x.shape), weight_D.new_empty(weight_D.shape)
+
+
+def _remember_norm(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.save_for_backward(*inputs[:2], output[1])
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate_norm(
+    ctx: Any, grad_y: Tensor | None, _grad_inverse: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    if grad_y is None:
+        return None, None, None
+    return *_norm_backward(*ctx.saved_tensors, grad_y), None
+
+
+_norm.register_autograd(_differentiate_norm, setup_context=_remember_norm)
+
+
+def rms_norm(x: Tensor, weight_D: Tensor, eps: float) -> Tensor:
+    """x / sqrt(mean(x²) + eps) * weight over the last dimension."""
+    return _norm(x, weight_D, eps)[0]
+
+
+# The activations. The squared ReLU keeps its result, which the next layer keeps as well, and not
+# its input: relu(x) is the root of it.
+
+
+@torch.library.custom_op("runnel::squared_relu", mutates_args=(), device_types="cpu")
+def _squared_relu(x: Tensor) -> Tensor:
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    _fused_library.activation(False, Kind.SQUARED_RELU, y, x, y)
+    return y
+
+
+@_squared_relu.register_fake
+def _(x: Tensor) -> Tensor:
+    return x.new_empty(x.shape)
+
+
+@torch.library.custom_op("runnel::squared_relu_backward", mutates_args=(), device_types="cpu")
+def _squared_relu_backward(y: Tensor, grad_y: Tensor) -> Tensor:
+    y = y.contiguous()
+    grad_x = torch.empty_like(y)
+    _fused_library.activation(True, Kind.SQUARED_RELU, y, None, y, grad_y.contiguous(), grad_x)
+    return grad_x
+
+
+@_squared_relu_backward.register_fake
+def _(y: Tensor, grad_y: Tensor) -> Tensor:
+    return y.new_empty(y.shape)
+
+
+def _remember_result(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(output)
+
+
+def _differentiate_squared_relu(ctx: Any, grad_y: Tensor) -> Tensor:
+    return _squared_relu_backward(*ctx.saved_tensors, grad_y)
+
+
+_squared_relu.register_autograd(_differentiate_squared_relu, setup_context=_remember_result)
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """relu(x)²."""
+    return _squared_relu(x)
+
+
+@torch.library.custom_op("runnel::gated_silu", mutates_args=(), device_types="cpu")
+def _gated_silu(x: Tensor) -> Tensor:
+    x = x.contiguous()
+    y = x.new_empty(*x.shape[:-1], x.shape[-1] // 2)
+    _fused_library.activation(False, Kind.GATED_SILU, y, x, y)
+    return y
+
+
+@_gated_silu.register_fake
+def _(x: Tensor) -> Tensor:
+    return x.new_empty(*x.shape[:-1], x.shape[-1] // 2)
+
+
+@torch.library.custom_op("runnel::gated_silu_backward", mutates_args=(), device_types="cpu")
+def _gated_silu_backward(x: Tensor, grad_y: Tensor) -> Tensor:
+    x, grad_y = x.contiguous(), grad_y.contiguous()
+    grad_x = torch.empty_like(x)
+    _fused_library.activation(True, Kind.GATED_SILU, grad_y, x, None, grad_y, grad_x)
+    return grad_x
+
+
+@_gated_silu_backward.register_fake
+def _(x: Tensor, grad_y: Tensor) -> Tensor:
+    return x.new_empty(x.shape)
+
+
+def _remember_input(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _differentiate_gated_silu(ctx: Any, grad_y: Tensor) -> Tensor:
+    return _gated_silu_backward(*ctx.saved_tensors, grad_y)
+
+
+_gated_silu.register_autograd(_differentiate_gated_silu, setup_context=_remember_input)
+
+
+def gated_silu(x: Tensor) -> Tensor:
+    """silu(gate) * value, the halves of the last dimension."""
+    return _gated_silu(x)

@@ -1,0 +1,27 @@
+"""The passes around a scan by plain torch operations: the definition, on any device."""
+
+# B batch, T time, D width, K taps, P = K - 1 inputs before
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from runnel.ops.convolution import causal_convolution
+
+__all__ = ["causal_convolution", "gated_silu", "rms_norm", "squared_relu"]
+
+
+def rms_norm(x: Tensor, weight_D: Tensor, eps: float) -> Tensor:
+    """x / sqrt(mean(x²) + eps) * weight over the last dimension."""
+    return F.rms_norm(x, weight_D.shape, weight_D.to(x.dtype), eps)
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """relu(x)²."""
+    return F.relu(x).square()
+
+
+def gated_silu(x: Tensor) -> Tensor:
+    """silu(gate) * value, the halves of the last dimension."""
+    gate, value = x.chunk(2, dim=-1)
+    return torch.mul(F.silu(gate), value)
