@@ -34,6 +34,7 @@ def disk_errors(name: str) -> Iterator[None]:
     except OSError as error:
         number = error.errno or 0
         reason = os.strerror(number) if number else str(error)
+        name = name.removeprefix(TEMPORARY)
         advice = _ADVICE.get(number, "check the disk, then resume")
         failure = DiskError(f"expected to write {name}; got: {reason}; {advice}")
         failure.errno = error.errno
@@ -141,17 +142,19 @@ def read_regular(path: Path, limit: int) -> bytes:
             raise DiskError(f"expected to read {name}; got: {os.strerror(errno.EIO)}") from error
         reason = "a link" if error.errno == errno.ELOOP else os.strerror(error.errno or 0)
         raise InputError(f"{name}: expected a file; got: {reason}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{name}: expected a regular file; got something else")
         if status.st_size > limit:
             raise InputError(f"{name}: expected at most {limit} bytes; got {status.st_size}")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             data = file.read(status.st_size + 1)
-        except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            raise DiskError(f"expected to read {name}; got: {reason}; check the disk") from error
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise DiskError(f"expected to read {name}; got: {reason}; check the disk") from error
+    finally:
+        os.close(descriptor)
     if len(data) != status.st_size:
         raise InputError(f"{name}: expected {status.st_size} bytes; it changed while it was read")
     return data

@@ -48,13 +48,16 @@ class WriterLock:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        with files.disk_errors(NAME), _exclusive(self._path.parent):
-            try:
-                with contextlib.suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(descriptor), os.lstat(self._path)):
-                        os.unlink(self._path)
-            finally:
-                os.close(descriptor)
+        try:
+            with (
+                files.disk_errors(NAME),
+                _exclusive(self._path.parent),
+                contextlib.suppress(FileNotFoundError),
+            ):
+                if os.path.samestat(os.fstat(descriptor), os.lstat(self._path)):
+                    os.unlink(self._path)
+        finally:
+            os.close(descriptor)
 
     def _lock_file(self) -> int:
         """An open, locked .lock file; a dead holder's is replaced."""

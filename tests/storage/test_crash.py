@@ -1,0 +1,348 @@
+"""A failure or a kill at every single file operation: the old state or the new one, never neither.
+
+For each action the i-th operation fails, for every i until the action gets through. A second law
+stands for what a kill cannot show: data are flushed to the disk before a name points at them.
+"""
+
+import errno
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from runnel.errors import DiskError
+from runnel.storage import Checkpoint, RunDirectory, holds_run
+
+Make = Callable[[int], Checkpoint]
+Same = Callable[[Checkpoint, Checkpoint], bool]
+InChild = Callable[[Callable[[], None]], int]
+Mode = Literal["fails", "breaks", "dies", "tears", "kills"]
+
+CONFIG = {"model": {"type": "stack"}, "training": {"steps": 100}}
+BYTES = {"format": 1, "type": "byte"}
+_OPERATIONS = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
+_KILLED = 9
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill loses nothing that was written, flushed or not; the order has a test of its own."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+class _Death(BaseException):
+    """What a process that is gone does: nothing any more."""
+
+
+class _Faults:
+    """Counts file operations that change something; the `at`-th one goes wrong.
+
+    fails: with an error, once; breaks: with an error, and all later ones too; dies: nothing happens
+    from here on; tears: the same in the middle of a write; kills: the process really ends.
+    """
+
+    def __init__(self, at: int, mode: Mode) -> None:
+        self._at, self._mode = at, mode
+        self._dead = False
+        self.count = 0
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in _OPERATIONS:
+                patch.setattr(os, name, self._wrapped(name, getattr(os, name)))
+            yield
+
+    def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def operation(*arguments: Any, **options: Any) -> Any:
+            if self._dead:
+                raise _Death
+            if name == "open" and not arguments[1] & os.O_CREAT:
+                return real(*arguments, **options)
+            counts = self._mode != "tears" or name == "write"
+            self.count += counts
+            here = self.count >= self._at if self._mode == "breaks" else self.count == self._at
+            if not (here and counts):
+                return real(*arguments, **options)
+            if self._mode in ("fails", "breaks"):
+                raise OSError(errno.EIO, "injected")
+            if self._mode == "kills":
+                os._exit(_KILLED)
+            if self._mode == "tears":
+                descriptor, data = arguments
+                real(descriptor, bytes(data)[: len(data) // 2])
+            self._dead = True
+            raise _Death
+
+        return operation
+
+
+@dataclass(frozen=True)
+class _Case:
+    prepare: Callable[[Path], None]
+    act: Callable[[RunDirectory], None]
+    old: Callable[[RunDirectory], bool]
+    new: Callable[[RunDirectory], bool]
+
+
+def _disturb(case: _Case, mode: Mode, path: Path, at: int, in_child: InChild) -> bool:
+    """Act with a fault at the `at`-th operation; whether there was such an operation."""
+    faults = _Faults(at, mode)
+
+    def act() -> None:
+        run = RunDirectory.open(path)
+        run.lock()
+        with run, faults.active():
+            case.act(run)
+
+    if mode == "kills":
+        status = in_child(act)
+        assert status in (0, _KILLED)
+        return status == _KILLED
+    _act_or_name_the_fault(act)
+    return faults.count >= at
+
+
+def _act_or_name_the_fault(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except DiskError as error:
+        message = str(error)
+    except _Death:
+        return
+    else:
+        return
+    assert re.fullmatch(r"expected to write [\w.-]+; got: Input/output error; .*", message)
+
+
+def _tree(path: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def _cases(make: Make, same: Same) -> dict[str, _Case]:
+    def start(path: Path) -> None:
+        with RunDirectory.create(path, CONFIG, BYTES) as run:
+            for step in (10, 20):
+                run.metrics.append({"step": step})
+                run.append_text("samples.md", f"## step {step}\n")
+                run.save(make(step), best=step == 10)
+            run.publish(make(10).model)
+
+    def newest_is(expected: Checkpoint) -> Callable[[RunDirectory], bool]:
+        def check(run: RunDirectory) -> bool:
+            found, skipped = run.find_resumable(must=True)
+            assert skipped == []
+            best = run.best()
+            assert best is not None
+            assert best.is_dir()
+            return found is not None and same(found, expected)
+
+        return check
+
+    rewritten = replace(make(900), step=20)
+
+    def config_is(config: dict[str, Any]) -> Callable[[RunDirectory], bool]:
+        return lambda run: run.config() == config
+
+    def published(step: int) -> Callable[[RunDirectory], bool]:
+        from runnel.storage import tensors
+
+        data = tensors.save_sealed(make(step).model)
+        return lambda run: (run.path / "model.safetensors").read_bytes() == data
+
+    def steps(*expected: int) -> Callable[[RunDirectory], bool]:
+        return lambda run: [line["step"] for line in run.metrics.read()] == list(expected)
+
+    return {
+        "save": _Case(
+            start, lambda run: run.save(make(30)), newest_is(make(20)), newest_is(make(30))
+        ),
+        "save best": _Case(
+            start, lambda run: run.save(make(30), True), newest_is(make(20)), newest_is(make(30))
+        ),
+        "save again": _Case(
+            start, lambda run: run.save(rewritten), newest_is(make(20)), newest_is(rewritten)
+        ),
+        "configure": _Case(
+            start, lambda run: run.write_config({"a": 1}), config_is(CONFIG), config_is({"a": 1})
+        ),
+        "publish": _Case(
+            start, lambda run: run.publish(make(3).model), published(10), published(3)
+        ),
+        "truncate": _Case(
+            start, lambda run: run.metrics.truncate_after(10), steps(10, 20), steps(10)
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "mode"),
+    [
+        *itertools.product(
+            ["save", "save best", "save again", "configure", "publish", "truncate"],
+            ["fails", "breaks", "dies", "tears"],
+        ),
+        ("save best", "kills"),
+    ],
+)
+def test_a_fault_anywhere_leaves_the_old_state_or_the_new(
+    action: str,
+    mode: Mode,
+    tmp_path: Path,
+    make_checkpoint: Make,
+    same: Same,
+    in_child: InChild,
+) -> None:
+    case = _cases(make_checkpoint, same)[action]
+    case.prepare(tmp_path / "start")
+    shutil.copytree(tmp_path / "start", tmp_path / "undisturbed")
+    with RunDirectory.open(tmp_path / "undisturbed") as run:
+        run.lock()
+        case.act(run)
+    undisturbed = _tree(tmp_path / "undisturbed")
+    seen_old = seen_new = False
+    for at in itertools.count(1):
+        path = tmp_path / str(at)
+        shutil.copytree(tmp_path / "start", path)
+        faulty = _disturb(case, mode, path, at, in_child)
+        with RunDirectory.open(path) as run:
+            run.lock()
+            assert not [p for p in path.rglob(".*") if p.name != ".lock"]
+            old, new = case.old(run), case.new(run)
+            assert old or new, f"neither after operation {at}"
+            seen_old, seen_new = seen_old or old, seen_new or new
+            if faulty:
+                case.act(run)
+        assert _tree(path) == undisturbed, f"another end after operation {at}"
+        shutil.rmtree(path)
+        if not faulty:
+            break
+    assert seen_old
+    assert seen_new
+    assert at > (1 if mode == "tears" else 5)
+
+
+@pytest.mark.parametrize("mode", ["fails", "breaks", "dies", "tears"])
+def test_a_fault_while_a_run_is_made_leaves_a_run_or_none(mode: Mode, tmp_path: Path) -> None:
+    for at in itertools.count(1):
+        path = tmp_path / str(at)
+        faults = _Faults(at, mode)
+
+        def make(path: Path = path, faults: _Faults = faults) -> None:
+            with faults.active():
+                RunDirectory.create(path, CONFIG, BYTES).close()
+
+        _act_or_name_the_fault(make)
+        if not holds_run(path):
+            RunDirectory.create(path, CONFIG, BYTES).close()
+        with RunDirectory.open(path) as run:
+            run.lock()
+            assert (run.config(), run.tokenizer()) == (CONFIG, BYTES)
+            assert not list(path.rglob(".tmp-*"))
+        if faults.count < at:
+            break
+    assert at > (2 if mode == "tears" else 10)
+
+
+def test_a_directory_whose_removal_was_cut_short_is_no_checkpoint(
+    tmp_path: Path, make_checkpoint: Make
+) -> None:
+    """A half-removed checkpoint would be reported as damaged, and it is not."""
+    with RunDirectory.create(tmp_path / "run", CONFIG, BYTES) as run:
+        run.save(make_checkpoint(10))
+        run.save(make_checkpoint(20))
+    for at in itertools.count(1):
+        path = tmp_path / str(at)
+        shutil.copytree(run.path, path)
+        faults = _Faults(at, "dies")
+        with RunDirectory.open(path) as inner:
+            inner.lock()
+            with faults.active(), suppress(_Death):
+                inner.save(make_checkpoint(30))
+        reader = RunDirectory.open(path)
+        for step in ("10", "20", "30"):
+            directory = reader.checkpoints / f"step-000000{step}"
+            assert not directory.exists() or len(list(directory.iterdir())) == 4
+        if faults.count < at:
+            break
+
+
+def test_data_are_flushed_before_a_name_points_at_them(
+    tmp_path: Path, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a rename moves has been flushed, and the rename itself before the next one."""
+    run = RunDirectory.create(tmp_path / "run", CONFIG, BYTES)
+    run.metrics.append({"step": 30})
+    dirty: set[str] = {str(tmp_path / "run/metrics.jsonl")}
+    renamed: list[str] = []
+    real = {name: getattr(os, name) for name in ("write", "fsync", "replace", "rename", "mkdir")}
+
+    def path_of(descriptor: int) -> str:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+
+    def write(descriptor: int, data: bytes) -> Any:
+        dirty.update({path_of(descriptor), str(Path(path_of(descriptor)).parent)})
+        return real["write"](descriptor, data)
+
+    def fsync(descriptor: int) -> None:
+        dirty.discard(path_of(descriptor))
+        real["fsync"](descriptor)
+
+    def rename(source: Path, target: Path) -> None:
+        still = [p for p in dirty if p == str(source) or p.startswith(f"{source}/")]
+        assert not still, f"{target.name} was named before {still} were flushed"
+        if target.name == "latest":
+            assert str(target.parent) not in dirty - {str(source.parent)} or renamed
+            assert "step-00000030" in renamed
+            assert not any("metrics" in p for p in dirty)
+        renamed.append(target.name)
+        dirty.add(str(target.parent))
+        real["replace"](source, target)
+
+    def mkdir(path: Path, *arguments: Any) -> None:
+        dirty.add(str(Path(path).parent))
+        real["mkdir"](path, *arguments)
+
+    for name, function in [("write", write), ("fsync", fsync), ("mkdir", mkdir)]:
+        monkeypatch.setattr(os, name, function)
+    monkeypatch.setattr(os, "replace", rename)
+    monkeypatch.setattr(os, "rename", rename)
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc to know which file a descriptor is")
+    run.save(make_checkpoint(30), best=True)
+    assert renamed == ["step-00000030", "latest", "best"]
+    assert not dirty
+    run.close()
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(
+    tmp_path: Path, make_checkpoint: Make, same: Same, in_child: InChild
+) -> None:
+    import resource
+
+    import torch
+
+    with RunDirectory.create(tmp_path / "run", CONFIG, BYTES) as run:
+        run.save(make_checkpoint(10))
+    large = replace(make_checkpoint(20), training={"moment": torch.ones(100_000)})
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        run.lock()
+        with pytest.raises(DiskError, match=r"write training\.safetensors; got: File too large"):
+            run.save(large)
+
+    assert in_child(fill) == 0
+    with run:
+        run.lock()
+        found, skipped = run.find_resumable(must=True)
+        assert found is not None
+        assert same(found, make_checkpoint(10))
+        assert skipped == []
