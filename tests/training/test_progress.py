@@ -63,6 +63,8 @@ def test_the_display_shows_everything_in_80_columns() -> None:
     for part in ("1.2346", "1.5000", "2.1640", "40,960 tokens/s", "1:30 left", "[upon] a time"):
         assert part in shown
     assert len(shown.splitlines()) <= 14
+    head = next(i for i, line in enumerate(shown.splitlines()) if line.startswith("loss"))
+    assert shown.splitlines()[head + 1].startswith("1.2346")
     assert "a note with [brackets]" in written.getvalue()
 
 

@@ -12,7 +12,7 @@ import torch
 
 from runnel.inference import evaluate
 from runnel.storage import checkpoint as checkpoints
-from runnel.training import OptimizerConfig, Progress, Recipe, Result, train
+from runnel.training import OptimizerConfig, Progress, Recipe, Result, ScheduleConfig, train
 from runnel.training.run import Run
 from runnel.training.schedule import Budget, Spent
 
@@ -146,6 +146,15 @@ def test_an_interrupt_while_evaluating_aborts_it_and_a_resume_does_it_again(
     result = _run(recipe, tmp_path / "broken")
     assert (result.interrupted_by, result.steps) == (signal.SIGINT, step)
     monkeypatch.undo()
+
+    def killed(*args: Any, **options: Any) -> str:
+        raise Killed
+
+    # The line of the evaluation is written by then, and written again in the end.
+    monkeypatch.setattr("runnel.training.run.draw_loss", killed)
+    with pytest.raises(Killed):
+        _run(recipe, tmp_path / "broken")
+    monkeypatch.setattr("runnel.training.run.draw_loss", lambda *args, **options: "<svg/>")
     assert _run(recipe, tmp_path / "broken").interrupted_by is None
     _assert_same(tmp_path / "whole", tmp_path / "broken")
 
@@ -195,10 +204,28 @@ def test_a_resumed_run_with_minutes_keeps_the_time_already_spent(
     assert rates == sorted(rates, reverse=True)
 
 
+def test_a_lost_best_checkpoint_is_said_and_the_last_stands_in(
+    make_recipe: MakeRecipe, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rising = ScheduleConfig(warmup=1.0)
+    recipe = make_recipe(steps=12, learning_rate=3.0, schedule=rising, evaluate_every=2)
+    _run(recipe, tmp_path, Disturb(11, _interrupt))
+    best = (tmp_path / "checkpoints" / "best").read_text().strip()
+    assert int(best.removeprefix("step-")) < 11
+    with (tmp_path / "checkpoints" / best / "model.safetensors").open("ab") as file:
+        file.write(b"x")
+    result = train(recipe, tmp_path, device="cpu")
+    assert result.best_step == 12
+    assert "the best checkpoint is lost, the last stands in" in capfd.readouterr().err
+
+
 def test_the_best_so_far_survives_an_interrupt(make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    # After step 5 the rate is so high that nothing better follows.
-    recipe = make_recipe(steps=12, learning_rate=1.0, evaluate_every=2)
-    _run(recipe, tmp_path / "whole")
+    # The rate rises to the end, so high that an early step stays the best.
+    rising = ScheduleConfig(warmup=1.0)
+    recipe = make_recipe(steps=12, learning_rate=3.0, schedule=rising, evaluate_every=2)
+    best = _run(recipe, tmp_path / "whole").best_step
+    assert best is not None
+    assert best < 9
     _run(recipe, tmp_path / "broken", Disturb(9, _interrupt))
     _run(recipe, tmp_path / "broken")
     _assert_same(tmp_path / "whole", tmp_path / "broken")

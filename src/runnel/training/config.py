@@ -52,8 +52,17 @@ class OptimizerConfig:
     """gradients are scaled down to this norm; 0: never"""
 
     def __post_init__(self) -> None:
-        if self.clip < 0 or self.weight_decay < 0 or self.matrix_weight_decay < 0:
-            raise InputError("clip and weight decays must not be negative; 0 turns them off")
+        for name in ("clip", "weight_decay", "matrix_weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(
+                    f"training.optimizer.{name} must be finite and not negative; got "
+                    f"{getattr(self, name)}; 0 turns it off"
+                )
+        if not all(0 <= decay < 1 for decay in (*self.betas, self.momentum)):
+            raise InputError(
+                f"training.optimizer wants betas and momentum in [0, 1); got {self.betas} and "
+                f"{self.momentum}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +80,7 @@ class ScheduleConfig:
 
     def __post_init__(self) -> None:
         parts = (self.warmup, self.level, self.final)
-        if min(parts) < 0 or self.warmup + self.level > 1 or self.final > 1:
+        if not (min(parts) >= 0 and self.warmup + self.level <= 1 and self.final <= 1):
             raise InputError(
                 "schedule wants fractions with warmup + level <= 1 and final <= 1; got "
                 f"warmup={self.warmup}, level={self.level}, final={self.final}"
@@ -131,8 +140,12 @@ class TrainingConfig:
             Interval.parse(getattr(self, name))
         if not 0 <= self.average < 1:
             raise InputError(f"training.average must lie in [0, 1); got {self.average}")
-        if self.learning_rate <= 0 or self.optimizer.matrix_learning_rate <= 0:
-            raise InputError("learning rates must be positive")
+        rates = (self.learning_rate, self.optimizer.matrix_learning_rate)
+        if not all(0 < rate < math.inf for rate in rates):
+            raise InputError(
+                "training.learning_rate and training.optimizer.matrix_learning_rate must be "
+                f"positive; got {rates[0]} and {rates[1]}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,9 +83,16 @@ class Display(Progress):
                 f"step {spent.steps:,}, {clock(seconds_left(self._budget, spent))} left"
             ),
         )
+        # In a grid, because a bar by itself does not end its line.
+        bar = Table.grid()
+        bar.add_row(
+            ProgressBar(
+                total=self._budget.total, completed=self._budget.used(spent), width=width - 1
+            )
+        )
         parts: list[RenderableType] = [
             Text(self._heading, style="bold", no_wrap=True, overflow="ellipsis"),
-            ProgressBar(total=self._budget.total, completed=self._budget.used(spent), width=width),
+            bar,
             table,
         ]
         if self._sample:

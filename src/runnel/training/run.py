@@ -10,7 +10,7 @@ from runnel.errors import InputError
 from runnel.inference import Evaluation, evaluate, generate
 from runnel.models.model import Model
 from runnel.storage.background import BackgroundWriter
-from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint, read_model
+from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint, read_model, step_of
 from runnel.storage.run import RunDirectory
 from runnel.training.card import model_card
 from runnel.training.config import Interval
@@ -82,8 +82,10 @@ class Run:
             self.outcome = {}
             self._announce = {"budget": str(self._trainer.budget), "budget_before": state["budget"]}
         if not self.outcome:
-            self._directory.metrics.truncate_after(checkpoint.step)
-            self._directory.truncate_samples_after(checkpoint.step)
+            # An evaluation that is owed may have left its line before a crash.
+            written = checkpoint.step - self._owed
+            self._directory.metrics.truncate_after(written)
+            self._directory.truncate_samples_after(written)
         return bool(self.outcome)
 
     def train(self) -> None:
@@ -145,20 +147,24 @@ class Run:
 
     def _finish(self, writer: BackgroundWriter) -> None:
         """Judge the best weights on all validation text; card, checkpoint, and last the weights."""
-        if self._best["step"] != self._trainer.spent.steps:
-            writer.wait()
+        writer.wait()
         weights = self._best_weights()
-        best = self._best["step"]
-        with torch.random.fork_rng(devices=[]):
-            model = build_model(self._trainer.recipe, self._trainer.device)
-        load_weights(model, weights)
-        evaluation = self._judge(model, None)
+        spent, best = self._trainer.spent, self._best["step"]
+        if best == spent.steps:
+            with self._trainer.keeping() as model:
+                evaluation = self._judge(model, None)
+        else:
+            with torch.random.fork_rng(devices=[]):
+                model = build_model(self._trainer.recipe, self._trainer.device)
+            load_weights(model, weights)
+            evaluation = self._judge(model, None)
         whole = judged(evaluation)
         self.outcome = {**whole, "best_step": best, "protocol": evaluation.protocol}
-        spent = self._trainer.spent
         if evaluation.tokens > self._training.evaluate_tokens or best != spent.steps:
             line = self._directory.metrics.read()[-1]
-            self._write({**line, **whole, "best_step": best})
+            # A crash after this line may have left it, the same.
+            if "best_step" not in line:
+                self._write({**line, **whole, "best_step": best})
             self._draw()
         card = model_card(
             self._trainer.recipe, self._corpus, model, spent, self.outcome, self._trainer.dtype
@@ -180,11 +186,14 @@ class Run:
         """The weights of the best step: the trainer's own, or those of that step's checkpoint."""
         here = self._trainer.spent.steps
         path = self._directory.best()
-        if self._best["step"] != here and path is not None:
+        if self._best["step"] != here:
             try:
-                return read_model(path)
-            except DamagedCheckpoint as damage:
-                self._progress.note(f"the best checkpoint is lost, the last stands in: {damage}")
+                if path is not None and step_of(path.name) == self._best["step"]:
+                    return read_model(path)
+                damage = f"step {self._best['step']} is not there"
+            except DamagedCheckpoint as error:
+                damage = str(error)
+            self._progress.note(f"the best checkpoint is lost, the last stands in: {damage}")
         self._best = {**self._best, "step": here}
         return self._trainer.weights()
 

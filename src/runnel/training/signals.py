@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,9 @@ class Signals:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
+            if sys.stderr.isatty():
+                # A live display hides the cursor and has no time left to show it again.
+                os.write(2, b"\x1b[?25h\n")
             os._exit(128 + number)
         self.received = number
         if self._abortable:
