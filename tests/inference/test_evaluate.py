@@ -1,17 +1,21 @@
 """Evaluation counts every target once, whatever the batch and the chunks."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from runnel.data.tokenizers import ByteTokenizer, CharTokenizer
 from runnel.errors import DivergedError, InputError
 from runnel.inference import Evaluation, evaluate
+from runnel.inference.evaluate import _documents
 from runnel.inference.reading import chunk_length
 from runnel.models.model import Model
 
@@ -110,6 +114,23 @@ def test_documents_are_read_side_by_side(mingru: Model[Any]) -> None:
     assert {rows for rows, _ in shapes} == {1}
     assert max(width for _, width in shapes) <= 100
     hook.remove()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    ends=st.lists(st.booleans(), min_size=1, max_size=60),
+    rows=st.integers(1, 20),
+)
+def test_texts_are_cut_at_document_starts_only(ends: list[bool], rows: int) -> None:
+    tokens = np.array([0 if end else 7 for end in ends], np.uint16)
+    spans = _documents(tokens, len(tokens), 0, rows)
+    assert 1 <= len(spans) <= rows
+    assert spans[0][0] == 0
+    assert spans[-1][1] == len(tokens)
+    assert all(start < stop for start, stop in spans)
+    for (_, stop), (start, _) in pairwise(spans):
+        assert stop == start
+        assert tokens[start] == 0
 
 
 def test_a_large_vocabulary_is_read_in_small_chunks(mingru: Model[Any]) -> None:

@@ -175,6 +175,15 @@ def test_the_best_token_may_be_forbidden_at_any_temperature() -> None:
         assert int(pick(logits_BV, sampling, np.random.default_rng(0))) == 2
 
 
+@pytest.mark.parametrize("uniform", [0.0, 0.5, 1 - 2**-53])
+def test_tokens_without_weight_are_never_drawn(uniform: float) -> None:
+    """Neither at the lower edge of the dice nor at the upper one."""
+    dice: object = Dice(uniform)
+    logits_BV = torch.tensor([[-torch.inf, 0.1, -torch.inf, 0.3, 0.2, -torch.inf]])
+    token = int(pick(logits_BV, Sampling(temperature=1.0), dice))  # type: ignore[arg-type]
+    assert token in (1, 3, 4)
+
+
 def test_a_draw_costs_little() -> None:
     """Less than thrice torch's own three operations, timed in turns; about 20 µs when idle."""
     logits_BV, generator = torch.randn(1, 256), np.random.default_rng(0)

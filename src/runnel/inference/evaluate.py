@@ -161,7 +161,7 @@ def _read(
         targets_RT = np.full((len(spans), width), _IGNORED, np.int64)
         for row, (start, stop) in enumerate(spans):
             piece = np.asarray(tokens_N[start + at : min(stop, start + at + width) + 1], np.int64)
-            inside = max(0, len(piece) - 1) if start + at < stop else 0
+            inside = max(0, len(piece) - 1)  # none once this row's span is over
             inputs_RT[row, :inside] = piece[:inside]
             targets_RT[row, :inside] = piece[1 : inside + 1]
         counted = targets_RT[targets_RT != _IGNORED]

@@ -121,7 +121,7 @@ class Session:
         decoder = self.tokenizer.decoder()
         finished: Literal["tokens", "end"] = "tokens"
         for _ in range(tokens):
-            token = int(pick(self._logits_BV, sampling, self._generator))
+            token = int(pick(self._logits_BV.cpu(), sampling, self._generator))
             if token == self.tokenizer.end:
                 finished = "end"
                 break
