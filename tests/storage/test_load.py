@@ -15,7 +15,7 @@ from runnel.configuration import to_plain
 from runnel.errors import InputError
 from runnel.mixers import MIXERS
 from runnel.models.stack import Stack, StackConfig
-from runnel.storage import Checkpoint, RunDirectory, load_model, tensors
+from runnel.storage import Checkpoint, RunDirectory, load_config, load_model, tensors
 
 BYTES = {"format": 1, "type": "byte"}
 Weights = dict[str, torch.Tensor]
@@ -74,6 +74,7 @@ def test_every_place_gives_its_weights(published: RunDirectory, tmp_path: Path) 
         assert not model.training
         assert model.tokenizer is not None
         assert model.tokenizer.vocab_size == 256
+        assert load_config(path) == published.config()
 
 
 def test_a_copied_file_needs_its_config_beside_it(published: RunDirectory, tmp_path: Path) -> None:
@@ -225,5 +226,6 @@ def test_a_tokenizer_of_another_size_is_refused(published: RunDirectory) -> None
 def test_what_is_no_model_is_described(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(b"\x80\x04")
     for name in ("missing", "missing.safetensors", "weights.pt", "x" * 500):
-        with pytest.raises(InputError, match="expected a run directory; got"):
-            load_model(tmp_path / name)
+        for load in (load_model, load_config):
+            with pytest.raises(InputError, match="expected a run directory; got"):
+                load(tmp_path / name)

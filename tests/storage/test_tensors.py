@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,7 +176,27 @@ def test_hostile_files_are_refused_in_one_line(data: bytes) -> None:
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize("save", [tensors.save, tensors.save_sealed])
+def test_others_read_what_is_saved(save: Any) -> None:
+    given = {str(t): torch.arange(3).to(t) for t in _DTYPES} | {"0": torch.tensor(1.5)}
+    data = save(given | {"empty": torch.empty(0, 4), "é\n": torch.ones(1)})
+    back = safetensors.torch.load(data)
+    assert all(torch.equal(back[name], given[name]) for name in given)
+    assert back["empty"].shape == (0, 4)
+    start = 8 + int.from_bytes(data[:8], "little")
+    assert start % 8 == 0
+
+
+def test_what_is_rendered_shares_the_memory() -> None:
+    weight = torch.ones(1000)
+    parts = tensors.render({"w": weight})
+    weight.fill_(2)
+    assert bytes(parts[-1]) == struct.pack("<f", 2) * 1000
+
+
 def test_files_of_others_are_read() -> None:
+    theirs = safetensors.torch.save({"b": torch.ones(2).bfloat16(), "a": torch.eye(3)})
+    assert torch.equal(tensors.load(theirs, "x")["a"], torch.eye(3))
     plain = _file({"__metadata__": {"format": "pt"}, **_one()}, struct.pack("<2f", 1, 2))
     assert torch.equal(tensors.load(plain, "x")["w"], torch.tensor([1.0, 2.0]))
 

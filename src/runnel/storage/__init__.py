@@ -2,7 +2,7 @@
 
 from runnel.storage.background import BackgroundWriter
 from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint
-from runnel.storage.load import load_model
+from runnel.storage.load import load_config, load_model
 from runnel.storage.run import RunDirectory, holds_run
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "DamagedCheckpoint",
     "RunDirectory",
     "holds_run",
+    "load_config",
     "load_model",
 ]

@@ -76,20 +76,22 @@ def write(parent: Path, checkpoint: Checkpoint) -> Path:
         "best": checkpoint.best,
         "state": checkpoint.state,
     }
-    contents = {
-        MODEL: tensors.save(checkpoint.model),
-        TRAINING: tensors.save(checkpoint.training),
-        STATE: strict_json.render(state),
+    contents: dict[str, list[files.Part]] = {
+        MODEL: tensors.render(checkpoint.model),
+        TRAINING: tensors.render(checkpoint.training),
+        STATE: [strict_json.render(state)],
     }
-    manifest = {name: _File(files.sha256(data), len(data)) for name, data in contents.items()}
-    contents[MANIFEST] = _render_manifest(checkpoint.step, manifest)
+    manifest = {
+        name: _File(files.sha256(*parts), sum(map(len, parts))) for name, parts in contents.items()
+    }
+    contents[MANIFEST] = [_render_manifest(checkpoint.step, manifest)]
     temporary = parent / f"{files.TEMPORARY}{target.name}"
     replaced = parent / f"{REPLACED}{target.name}"
     with files.disk_errors(target.name):
         files.remove(temporary)
         os.mkdir(temporary)
-        for name, data in contents.items():
-            files.write_new(temporary / name, data)
+        for name, parts in contents.items():
+            files.write_new(temporary / name, *parts)
         files.flush_directory(temporary)
         if target.is_symlink() or target.exists():
             files.remove(replaced)

@@ -14,6 +14,9 @@ from runnel.errors import DiskError, InputError
 TEMPORARY = ".tmp-"
 """what the names of unfinished files and directories start with; the next writer removes them"""
 
+Part = bytes | bytearray | memoryview
+"""a run of bytes; what is large is given in parts, so that it need not be copied together"""
+
 _ADVICE = {
     errno.ENOSPC: "free some space, then resume",
     errno.EDQUOT: "free some space, then resume",
@@ -41,30 +44,34 @@ def disk_errors(name: str) -> Iterator[None]:
         raise failure from error
 
 
-def sha256(data: bytes | bytearray) -> str:
-    """The SHA-256 of the bytes in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
+def sha256(*parts: Part) -> str:
+    """The SHA-256 of the bytes of all parts together, in hexadecimal."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, *parts: Part) -> None:
     """Write a file that does not exist yet and flush its bytes, not yet its name, to the disk."""
     with disk_errors(path.name):
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o666)
         try:
-            _write_all(descriptor, data)
+            for part in parts:
+                _write_all(descriptor, part)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, *parts: Part) -> None:
     """Write or replace a file so that after a crash it holds the old bytes or the new ones."""
     temporary = path.with_name(f"{TEMPORARY}{path.name}")
     with disk_errors(path.name):
         remove(temporary)
         try:
-            write_new(temporary, data)
+            write_new(temporary, *parts)
             os.replace(temporary, path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -160,7 +167,7 @@ def read_regular(path: Path, limit: int) -> bytes:
     return data
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: Part) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

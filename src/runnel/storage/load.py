@@ -43,29 +43,38 @@ def load_model(path: str | Path) -> Model[Any]:
 
 
 def load_config(path: str | Path) -> dict[str, Any]:
-    """The whole recipe, as plain data, of the run that a model is loaded from."""
-    path = Path(path).resolve()
-    for folder in (path, path.parent, path.parent.parent):
-        if (folder / CONFIG).is_file():
-            return read_config(folder / CONFIG)
-    raise InputError(f"expected a {CONFIG} beside the weights; got none for {path.name}")
+    """The recipe, as plain data, of the model that `load_model` would load from the same path."""
+    return read_config(_home(Path(path)) / CONFIG)
+
+
+def _is_file(path: Path) -> bool:
+    # os.path, unlike Path, answers no to names too long for the system.
+    return path.suffix == ".safetensors" and os.path.isfile(path)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return os.path.exists(path / checkpoints.MANIFEST)
+
+
+def _home(path: Path) -> Path:
+    """The directory that holds config.json."""
+    if _is_file(path):
+        return path.resolve().parent
+    if _is_checkpoint(path):
+        path = path.resolve()
+        return path if (path / CONFIG).exists() else path.parent.parent
+    return RunDirectory.open(path).path
 
 
 def _find(path: Path) -> _Source:
-    # os.path, unlike Path, answers no to names too long for the system.
-    if path.suffix == ".safetensors" and os.path.isfile(path):
-        path = path.resolve()
-        return _Source(_read_file(path), path.name, path.parent)
-    if os.path.exists(path / checkpoints.MANIFEST):
-        path = path.resolve()
-        beside = (path / CONFIG).exists()
-        return _Source(
-            checkpoints.read_model(path), checkpoints.MODEL, path if beside else path.parent.parent
-        )
-    run = RunDirectory.open(path)
-    if (run.path / MODEL).exists():
-        return _Source(_read_file(run.path / MODEL), MODEL, run.path)
-    return _Source(_read_checkpoint(run), checkpoints.MODEL, run.path)
+    home = _home(path)
+    if _is_file(path):
+        return _Source(_read_file(path.resolve()), path.name, home)
+    if _is_checkpoint(path):
+        return _Source(checkpoints.read_model(path.resolve()), checkpoints.MODEL, home)
+    if (home / MODEL).exists():
+        return _Source(_read_file(home / MODEL), MODEL, home)
+    return _Source(_read_checkpoint(RunDirectory.open(home)), checkpoints.MODEL, home)
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:

@@ -184,7 +184,7 @@ class RunDirectory:
     def publish(self, model: Mapping[str, Tensor]) -> None:
         """Write the weights that everyone who loads this run gets."""
         assert self._lock.held
-        files.write_durably(self.path / MODEL, tensors.save_sealed(model))
+        files.write_durably(self.path / MODEL, *tensors.render_sealed(model))
 
     def write_text(self, name: str, text: str) -> None:
         """Replace one of the texts beside the weights, durably."""

@@ -17,14 +17,23 @@ from torch import Tensor
 
 from runnel.errors import InputError
 from runnel.storage import strict_json
-from runnel.storage.files import sha256
+from runnel.storage.files import Part, sha256
 
 LARGEST = 2**40
 """bytes of one file"""
-_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
-_SIZES |= {"U8": 1, "BOOL": 1}
-_DTYPES = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32}
-_DTYPES |= {torch.int16, torch.int8, torch.uint8, torch.bool}
+_DTYPES = {
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.float32: "F32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+_SIZES = {name: dtype.itemsize for dtype, name in _DTYPES.items()}
 _MOST_ELEMENTS = 2**50
 _MOST_DIMENSIONS = 16
 _LONGEST_NAME = 1024
@@ -44,19 +53,28 @@ def snapshot(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
-def save(tensors: Mapping[str, Tensor]) -> bytes:
-    """The tensors as safetensors bytes; the same tensors always give the same bytes."""
+def render(tensors: Mapping[str, Tensor]) -> list[Part]:
+    """A safetensors file in parts that share the tensors' memory; always the same for the same."""
     unique, tied = _unique(tensors)
-    return _render(unique, {"tied": tied} if tied else {})
+    return [_header(unique, {"tied": tied} if tied else {}), *_data(unique)]
+
+
+def render_sealed(tensors: Mapping[str, Tensor]) -> list[Part]:
+    """As `render`, with the SHA-256 of the file (its own digits as zeros) in the metadata."""
+    unique, tied = _unique(tensors)
+    header, data = _header(unique, {"sha256": _NO_SEAL, "tied": tied}), _data(unique)
+    start = header.index(_SEAL) + len(_SEAL)
+    return [header[:start], sha256(header, *data).encode(), header[start + 64 :], *data]
+
+
+def save(tensors: Mapping[str, Tensor]) -> bytes:
+    """What `render` gives, as one."""
+    return b"".join(render(tensors))
 
 
 def save_sealed(tensors: Mapping[str, Tensor]) -> bytes:
-    """As `save`, with the SHA-256 of the file (its own digits as zeros) in the metadata."""
-    unique, tied = _unique(tensors)
-    data = bytearray(_render(unique, {"sha256": _NO_SEAL, "tied": tied}))
-    start = data.index(_SEAL) + len(_SEAL)
-    data[start : start + 64] = sha256(data).encode()
-    return bytes(data)
+    """What `render_sealed` gives, as one."""
+    return b"".join(render_sealed(tensors))
 
 
 def load(data: bytes, name: str) -> dict[str, Tensor]:
@@ -103,13 +121,31 @@ def _unique(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str,
         if own.numel():
             memory.add(storage.data_ptr())
         unique[name] = own
-    return unique, tied
+    # Wide ones first, so that each begins at a multiple of its width.
+    aligned = sorted(unique.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
+    return dict(aligned), tied
 
 
-def _render(unique: dict[str, Tensor], ours: dict[str, Any]) -> bytes:
-    # One key only: the library writes several in no fixed order.
-    metadata = {"runnel": json.dumps(ours, separators=(",", ":"))} if ours else None
-    return safetensors.torch.save(unique, metadata)
+def _header(unique: dict[str, Tensor], ours: dict[str, Any]) -> bytes:
+    """The length and the JSON, padded so that the data begin at a multiple of eight bytes."""
+    plain: dict[str, Any] = {}
+    if ours:
+        plain["__metadata__"] = {"runnel": json.dumps(ours, separators=(",", ":"))}
+    begin = 0
+    for name, tensor in unique.items():
+        end = begin + tensor.nbytes
+        shape, dtype = list(tensor.shape), _DTYPES[tensor.dtype]
+        plain[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+        begin = end
+    text = json.dumps(plain, separators=(",", ":")).encode("ascii")
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
+
+
+def _data(unique: dict[str, Tensor]) -> list[Part]:
+    # A tensor of one element counts as contiguous whatever its stride; its bytes need stride 1.
+    flat = (t.as_strided((t.numel(),), (1,)) for t in unique.values() if t.numel())
+    return [tensor.view(torch.uint8).numpy().data for tensor in flat]
 
 
 class _Entry(NamedTuple):
