@@ -50,7 +50,6 @@ TOLD = """\
 did not|didn't
 was not|wasn't
 could not|couldn't
-Then|After that|Next
 found|discovered
 laughed|giggled|chuckled
 """
@@ -68,8 +67,12 @@ def _table(groups: str) -> _Table:
 
 
 def _pattern(table: _Table) -> re.Pattern[str]:
-    words = "|".join(sorted(map(re.escape, table), key=len, reverse=True))
-    return re.compile(rf"\{{[^{{}}]*\}}|<[^<>]*>|\b(?:{words})\b")
+    """Match slots, phrases and the table's words; a contraction must have a word after it."""
+    follow = {word: r"(?= [a-z{<\[])" if "'" in table[word] else r"\b" for word in table}
+    words = "|".join(
+        re.escape(word) + follow[word] for word in sorted(table, key=len, reverse=True)
+    )
+    return re.compile(rf"\{{[^{{}}]*\}}|<[^<>]*>|\b(?:{words})")
 
 
 _SPOKEN = _table(GROUPS + SPOKEN)

@@ -33,6 +33,17 @@ class Probe:
     kind: str
 
 
+def _last_word(text: str, word: str, before: int) -> int:
+    """Return where the last mention of the word before a position ends, or -1."""
+    start = text.rfind(word, 0, before)
+    while start >= 0:
+        end = start + len(word)
+        if not (text[end].isalpha() or (start and text[start - 1].isalpha())):
+            return end
+        start = text.rfind(word, 0, end - 1)
+    return -1
+
+
 @final
 class Telling:
     """Tells one story: `cast` names its entities, `tell` tells one event."""
@@ -99,25 +110,26 @@ class Telling:
 
     def _probes(self, pieces: list[str]) -> list[Probe]:
         probes: list[Probe] = []
-        before = ""
+        text, here = "".join(pieces), 0
         for index, (answer, kind, pool) in enumerate(self._marks):
-            before += pieces[index]
-            if not pieces[index + 1].startswith(answer):
+            here += len(pieces[index])
+            last = _last_word(text, answer, here)
+            if last < 0 or not text.startswith(answer, here):
                 continue
-            last = 0
-            for match in re.finditer(rf"\b{answer}\b", before):
-                last = match.end()
-            distance = len(re.sub(r"^\S*", "", before[last:]).split())
-            if not last or distance < _NEAREST:
+            distance = len(text[last:here].split()) - (not text[last].isspace())
+            if distance < _NEAREST:
                 continue
-            wrong = self._wrong(answer, pool, before)
+            wrong = self._wrong(answer, pool, text[:here])
             if len(wrong) >= 3:
-                probes.append(Probe(before, answer, wrong, distance, kind))
+                probes.append(Probe(text[:here], answer, wrong, distance, kind))
         return probes
 
     def _wrong(self, answer: str, pool: Sequence[str], before: str) -> tuple[str, ...]:
-        """Choose wrong words: those of the story first, then a fixed walk through the pool."""
-        others = [word for word in pool if word != answer]
+        """Choose wrong words: those of the story first, then a fixed walk through the pool.
+
+        None begins with the answer or begins it, so that their probabilities can be compared.
+        """
+        others = [w for w in pool if not (w.startswith(answer) or answer.startswith(w))]
         if before.endswith((" a ", " an ")):
             others = [w for w in others if (w[0] in "aeiou") == before.endswith("n ")]
         told = [word for word in others if word in self.world.used]
@@ -129,10 +141,11 @@ class Telling:
         for node in sequel:
             if isinstance(node, str):
                 out.append(node)
+            elif isinstance(node, Choice):
+                options = node.options
+                self._render(options[self.chooser.below(len(options))], out)
             elif isinstance(node, Slot):
                 out.append(self._slot(node))
-            elif isinstance(node, Choice):
-                self._render(self.chooser.pick(node.options), out)
             else:
                 self._phrase(node, out)
 

@@ -52,14 +52,14 @@ ANIMALS = {
     "skunk": "cellar",
     "chipmunk": "nest",
 }
-TOWN_INTROS = (
+TOWN_INTROS: tuple[str, ...] = (
     "{his} friend {name}",
     "{his} neighbor {name}",
     "{his} cousin {name}",
     "{name} from next door",
     "{name} from across the street",
 )
-WOOD_INTROS = (
+WOOD_INTROS: tuple[str, ...] = (
     "{name} the {kind}",
     "{his} friend {name} the {kind}",
     "{his} neighbor {name} the {kind}",
@@ -99,7 +99,9 @@ ELDERS = {
 COLORS = tuple("red blue green yellow purple white black brown pink silver golden gray".split())
 TOYS = tuple("ball drum boat kite top whistle wagon puppet bucket doll trumpet sled".split())
 DISHES = tuple("cup jug bowl plate vase teapot bottle pot".split())
-GIFTS = tuple("lantern flute drum kite basket mirror boat trumpet whistle sled fiddle clock".split())
+GIFTS = tuple(
+    "lantern flute drum kite basket mirror boat trumpet whistle sled fiddle clock".split()
+)
 TREASURES = tuple("blanket box teapot drum mirror basket lamp doll umbrella clock".split())
 HOUSEHOLD = tuple("kettle broom lantern ladder blanket teapot barrel chair clock pot".split())
 SMALL = tuple("pebble feather marble ribbon button cork candle bell pencil nail".split())
@@ -111,7 +113,7 @@ MARKS = tuple("ribbons strings scarves bows lanterns feathers flags rags".split(
 PETS = tuple("kitten puppy piglet pony lamb goat duck hen".split())
 VEGETABLES = tuple("carrot turnip potato onion leek cabbage bean pea mushroom tomato".split())
 FRUIT = tuple("plums pears peaches cherries figs berries nuts apples".split())
-BAKED = tuple("buns cookies pancakes muffins pies tarts noodles rolls".split())
+BAKED = tuple("buns cookies pancakes muffins pies tarts cakes rolls".split())
 FLAVORS = tuple("apple plum carrot lemon cherry honey nut pumpkin onion pear".split())
 FLOWERS = tuple("tulip poppy rose lily daisy sunflower".split())
 TREES = ("oak", "elm", "pine", "beech", "willow", "apple tree", "pear tree", "plum tree")
@@ -134,7 +136,7 @@ POCKET = (
     "short pencil",
     "spotted feather",
     "wooden button",
-    "white shell",
+    "round shell",
     "crooked nail",
     "small mirror",
     "torn map",
@@ -225,4 +227,4 @@ PLACES = (
     "to the forest",
 )
 
-FEELINGS = ("glad", "sad", "afraid", "proud", "ashamed", "lonely", "angry", "worried", "calm")
+FEELINGS = ("glad", "sad", "afraid", "proud", "ashamed", "lonely", "worried", "calm")

@@ -52,7 +52,6 @@ class Spot:
     forms: Forms
     pools: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
 
-
     def __str__(self) -> str:
         return self.forms[""]
 
@@ -160,11 +159,11 @@ class World:
 
     def spot(self, table: Sequence[str], kind: str = "place") -> Spot:
         """Return a place out of a table of "preposition the noun" phrases; its `noun` can be probed."""
-        phrase = self.fresh(table)
-        start, noun = phrase.rsplit(" ", 1)
+        free = [phrase for phrase in table if phrase.rsplit(" ", 1)[1] not in self.used]
+        start, noun = self.fresh(free).rsplit(" ", 1)
         self.used.add(noun)
         same = tuple(other.rsplit(" ", 1)[1] for other in table if other.rsplit(" ", 1)[0] == start)
-        forms = {"": phrase, "noun": noun, "start": start, "the": f"the {noun}"}
+        forms = {"": f"{start} {noun}", "noun": noun, "start": start, "the": f"the {noun}"}
         return Spot(forms, {"noun": (kind, same)})
 
     def word(self, table: Sequence[str], kind: str) -> Spot:
@@ -207,7 +206,9 @@ class World:
     def keep(self, promise: Promise) -> None:
         """Keep a promise; a promised thing must be in the receiver's hands."""
         if isinstance(promise.what, Thing):
-            assert promise.what.holder is promise.receiver, f"the {promise.what} must be handed over"
+            assert promise.what.holder is promise.receiver, (
+                f"the {promise.what} must be handed over"
+            )
         promise.kept = promise.giver.moved = promise.receiver.moved = True
 
     def happen(self, *characters: Character) -> None:

@@ -8,12 +8,12 @@ from runnel.data.stories.template import event
 SHELF = event(
     "cup: on the shelf",
     """
-- On the [highest|top] shelf [in the kitchen|above the stove|by the window] stood {dish.a}. It [had belonged|belonged]
-  to {parent}, [who drank from it on Sundays|and nobody else was allowed to touch it|who had carried it over the sea].
-- {Parent} had {dish.a}, [as thin as a leaf], and [loved|
-  prized] it more than [all the silver of a king|<snack>|the whole garden].
-- Of all the things in the house, {parent} loved {dish.a} best. It was [a hundred
-  years old], and it [stood|lived] on the [top|highest] shelf.
+- On the [highest|top] shelf, [between|behind] <junk> and <junk>, stood {dish.a}. It belonged to
+  {parent}, and nobody else was allowed to touch it.
+- {Parent} had {dish.a}, [as thin as a leaf|with tiny ships on it|older than the house|out of a
+  far country], and loved it more than <snack>.
+- Of all the things in the house, {parent} loved {dish.a} best[, more than <junk>|, more than all
+  {parent.his} hats|]. It was a hundred years old and stood on the [top|highest] shelf.
 """,
 )
 
@@ -29,12 +29,13 @@ RULE = event(
 PLAY = event(
     "cup: the game",
     """
-- But <one_morning> it was too [wet|cold|dull] to go out, and {hero} [played|practiced] <game> [in the kitchen|around
-  the table|with a pillow].
-- But <one_morning>, when {parent} was <chore>, {hero} [chased|tried to catch] <chased> through the kitchen.
+- But <one_morning> it was too [wet|cold|dull] to go out, and {hero} [played|practiced] <game> [in
+  the kitchen|around the table|with a pillow].
+- But <one_morning>, when {parent} was <chore>, {hero} [chased|tried to catch] <beast> through the
+  kitchen.
 - But <one_morning>, {hero} was a [dragon|giant], and the kitchen was [the sea|a cave].
-- But <one_morning>, {hero} wanted [a cookie|the honey|the jam] from the [top|highest] shelf, so {he} put a [
-  bucket|chair] on the table and climbed up <slowly>.
+- But <one_morning>, {hero} wanted [a cookie|the honey|the jam] from the [top|highest] shelf, so
+  {he} put a [ bucket|chair] on the table and climbed up <slowly>.
 """,
 )
 
@@ -42,88 +43,93 @@ CRASH = event(
     "cup: the crash",
     """
 - [There was a crash|Crash]! The {dish} lay on the floor in [three|four|seven|a hundred] pieces.
-- {His} [elbow|tail end|foot|sleeve] [touched|bumped] the shelf, the {dish} [shook|danced] once, twice, and
-  then it fell [down|] and broke.
-- {He} [slipped|tripped|stumbled], [something|the shelf] [shook|rattled], and the {dish} [fell|came down] and broke into
-  [three|five|nine] pieces.
+- {His} [elbow|tail end|foot|sleeve] [touched|bumped] the shelf, the {dish} [shook|danced] once,
+  twice, and then it fell [down|] and broke.
+- {He} [slipped|tripped|stumbled], [something|the shelf] [shook|rattled], and the {dish}
+  [fell|came down] and broke into [three|five|nine] pieces.
 """,
 )
 
 HIDE = event(
     "cup: hiding the pieces",
     """
-- <heart>. <quickly>, {he} [swept] up the pieces and hid them {spot}.
-- {Hero} felt <feeling>. {He} listened. Nobody came. So {he} [put] the pieces into [a sock|a hat|an old boot] and
-  hid it {spot}.
-- The house was very quiet. {Hero} felt <feeling>, and {he} [carried|took] the pieces away <quickly> and hid them {spot}.
+- <heart>. <quickly>, {he} [picked up|put] the pieces in <junk_cloth> and hid them {spot}.
+- {Hero} felt <feeling>. {He} listened. Nobody came. So {he} put the pieces into [a sock|a
+  hat|<junk_cloth>] and hid it {spot}.
+- The house was very quiet. {Hero} felt <feeling>, and {he} hid the pieces {spot},
+  [behind|under|beside] <junk>.
 """,
 )
 
 ASKED = event(
     "cup: the question",
     """
-- At [supper|noon|tea time], {parent} looked up at the [empty shelf|shelf]. "Where is my {!dish}?" "[Perhaps|Maybe] {culprit}
-  [took it|broke it]," said {hero}, and looked at {his} [plate|{hero.feet}|spoon].
-- "Has anybody seen my {!dish}?" asked {parent}. {Hero} [shook {his} head|said nothing|looked out of the window]. "It may
-  have been {culprit}," {he} <whispered>.
-- <soon> {parent} came in. "My {!dish} is gone," {parent.he} said. "[I saw nothing|I know nothing about it]," said {hero}.
-  "[Ask|It was] {culprit}!"
+- At [supper|noon|breakfast], {parent} looked up from <snack>. "Where is my {!dish}?" "[Perhaps|I
+  think] {culprit} [took|broke|ate] it," said {hero}, and looked at {his}
+  [spoon|{hero.feet}|bread].
+- "Has anybody seen my {!dish}?" asked {parent}, <chore>. {Hero} [shook {his} head|said
+  nothing|looked out of the window]. "It may have been {culprit}," {he} <whispered>.
+- <soon> {parent} came in from <chore>. "My {!dish} is gone," {parent.he} said. "[I saw nothing|I
+  saw <beast>]," said {hero}. "[Ask|It was] {culprit}!"
 """,
 )
 
 GUILT = event(
     "cup: a bad night",
     """
-- That night, {hero} could not sleep. [The pieces seemed to rattle|{He} thought of the pieces] {spot.start} {!spot.noun}, and
-  {he} felt [worse and worse|<feeling>|as if {he} had swallowed <junk>].
-- The <snack> tasted like [sand|straw], and in the night {he} [dreamed of|thought about nothing but] the place
-  {spot.start} {!spot.noun}. {He} felt <feeling>.
-- {He} went to bed [early|without a word]. But [the moon looked in at the window|the clock went tick, tock], and in {his}
-  [mind|head] {he} saw the pieces {spot.start} {!spot.noun}. {He} felt <feeling>.
+- That night, {hero} could not sleep. [The pieces seemed to rattle|{He} thought of the pieces]
+  {spot.start} {!spot.noun}, and {he} felt [worse and worse|<feeling>|as if {he} had swallowed
+  <junk>].
+- <snack> at supper tasted like [sand|straw], and in the night {he} [dreamed of|thought about
+  nothing but] the place {spot.start} {!spot.noun}. {He} felt <feeling>.
+- {He} went to bed [early|without a word]. But [the moon looked in at the window|the clock went
+  tick, tock], and in {his} [mind|head] {he} saw the pieces {spot.start} {!spot.noun}. {He} felt
+  <feeling>.
 """,
 )
 
 TELL = event(
     "cup: the truth",
     """
-- [At midnight|At dawn|Before breakfast] {he} [went|walked] to {parent} on bare {hero.feet}. "It was not {culprit}," {he}
-  said <sadly>. "I broke the {!dish.color} {dish}."
-- [At last|In the morning] {he} [fetched|brought] the pieces and [put|laid] them [on the table|in front of {parent}].
-  "[It was me|I did it]," {he} <whispered>. "I broke your {!dish.color} {dish}, and I [told a lie about] {culprit}."
-- "[Are you awake|May I come in]?" {he} asked at the door of {parent}. "I broke the {!dish.color} {dish}. [I hid it|I was
-  afraid], and [it was not|I know it was never] {culprit}."
+- [At midnight|At dawn|Before breakfast] {he} [went|walked] to {parent}. "It was not {culprit},"
+  {he} said <sadly>. "I broke the {!dish.color} {dish}."
+- In the morning {he} [fetched|brought] the pieces and put them [on the table|next to <snack>].
+  "[It was me|I did it]," {he} <whispered>. "I broke your {!dish.color} {dish}, not {culprit}."
+- "[Are you awake|May I come in]?" {he} <whispered> at the door of {parent}. "I broke the
+  {!dish.color} {dish}, and [I was afraid|it was not {culprit}]."
 """,
 )
 
 FORGIVE = event(
     "cup: forgiven",
     """
-- {Parent} was [quiet] for [a while|a long time]. "A {dish} is only a {dish}," {parent.he} said. "[The truth is|But
-  you are] [dearer|worth more]."
-- {Parent} [took|pulled] {him} [close|into a hug]. "[Thank you for telling me|That took courage]," {parent.he} said
-  <kindly>.
-- "I [heard the crash|found a piece]," said {parent}, "and I [waited|was waiting] for you to [come|tell me]. [Now|Well],
-  fetch the glue."
+- {Parent} was quiet for [a while|a long time|as long as it takes to eat <snack>]. "A {dish} is
+  only a {dish}," {parent.he} said. "[The truth is|You are] worth more."
+- {Parent} [took|pulled] {him} close. "[Thank you for telling me|That took a brave heart|It is
+  worth less than <snack>]," {parent.he} said <kindly>.
+- "I [heard the noise|found a piece beside <junk>]," said {parent}, "and I waited for you to
+  [come|tell me]. [Now|Well], get the glue."
 """,
 )
 
 MEND = event(
     "cup: mended",
     """
-- They [glued|mended] it together[, piece by piece|, drank <snack> and talked about <topic>|]. <ever_after>, the {!dish.color}
-  {dish} had a crack like a [smile|river], and {parent} liked it [even more|better than before].
-- [All morning|After breakfast] they sat and glued. The {!dish.color} {dish} [never held water again|leaked a little], so
-  they [planted|kept] [a daisy|flowers|mint] in it.
-- It took [a lot of glue|glue and patience|the whole morning], but then the {!dish.color} {dish} stood on the shelf again, and
-  {hero} felt [light|clean|free|<glad>].
+- They [glued|mended] it together[, piece by piece|, ate <snack> and talked about <topic>|].
+  <ever_after>, the {!dish.color} {dish} had a crack like a [smile|river], and {parent} liked it
+  [even more|better than before].
+- [All morning|After breakfast] they sat and glued. The {!dish.color} {dish} [never held water
+  again|leaked a little], so they [planted|kept] [a daisy|flowers|mint] in it.
+- It took [a lot of glue|glue and patience|the whole morning], but then the {!dish.color} {dish}
+  stood on the shelf again, and {hero} felt [light|clean|free|<glad>].
 """,
 )
 
 SORRY = event(
     "cup: the innocent",
     """
-- And {culprit} got [a bowl of cream|a big biscuit], because [it had done nothing at
-  all|{hero} was sorry|that was only fair].
+- And {culprit} got [a bowl of cream|a big biscuit], because [it had done nothing at all|{hero}
+  was sorry|that was only fair].
 - And {hero} [said sorry to|shared <snack> with] {culprit}[, too|, who had not noticed a thing|].
 """,
 )
@@ -141,7 +147,7 @@ def plot(t: Telling) -> str:
     t.add(dish=dish, spot=spot, culprit=w.phrase(w.fresh(CULPRITS)))
     weather(t)
     t.tell(SHELF)
-    t.maybe(RULE, 1, 3)
+    t.maybe(RULE, 1, 5)
     t.paragraph()
     t.tell(PLAY)
     t.tell(CRASH)
@@ -160,6 +166,6 @@ def plot(t: Telling) -> str:
     w.feel(hero, "calm")
     t.tell(FORGIVE)
     t.tell(MEND)
-    t.maybe(SORRY, 1, 3)
+    t.maybe(SORRY, 1, 5)
     close(t)
     return t.chooser.pick(("The broken {dish}", "{hero} tells the truth"))

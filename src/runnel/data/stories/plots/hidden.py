@@ -8,35 +8,36 @@ from runnel.data.stories.template import event
 GIFT = event(
     "hidden: the present",
     """
-- Soon it would be the birthday of {friend.intro}, and {~hero} had [saved|worked|been <chore>] all [summer|month|winter]
-  for a <nice> present: {gift.a}.
-- {~Hero} had made {gift.a} for the birthday of {friend.intro}. It had taken [nine days|two weeks|a whole month] and
-  [a lot of patience|all {his} paint].
-- {~Hero} bought {gift.a} for {friend.intro}, who would have {friend.his} birthday [in a week|on Sunday|in nine days]. It
-  cost {him} [every coin {he} had|a year of pocket money].
-- {~Hero} had a [secret|surprise|plan]. It was {gift.a}, and it was [meant|wrapped] for the birthday of {friend.intro}.
+- Soon it would be the birthday of {friend.intro}, and {~hero} had [saved|worked] all
+  [summer|month|winter], <chore>, for a <nice> present: {gift.a}.
+- {~Hero} had made {gift.a} for the birthday of {friend.intro}, out of <junk>, <junk> and [a lot
+  of glue|all {his} paint|a string].
+- {~Hero} bought {gift.a} for {friend.intro}, who would soon have a birthday. It cost {him}
+  <junk>, <junk> and [every coin {he} had|seven coins|a song].
+- {~Hero} had a [secret|surprise]. It was {gift.a}, and it was [meant|wrapped] for the birthday of
+  {friend.intro}, who had only <junk>.
 """,
 )
 
 HIDE = event(
     "hidden: the hiding",
     """
-- {friend} must not [see|find] it before the day, so {he} [wrapped|rolled] it in a [cloth|curtain|blanket] and hid
-  it {spot}.
-- "Where can I hide it?" {he} [thought]. {First} it was [no good|too wet|too easy], so {he} [pushed|
-  tucked] it {spot}, as deep as it would go.
-- {friend} was [very curious|always curious], so {he} waited until [dark|noon|the rain came], when
-  everybody was [asleep|at the table|<chore>], and hid the {gift} {spot}.
-- [Because|Since] {friend} [looked into every corner|could smell a secret], {he} hid the {gift} {spot} and
-  told [nobody|only the moon].
+- {friend} must not [see|find] it before the day, so {he} [wrapped|rolled] it in [a blanket|a
+  coat|<junk_cloth>] and hid it {spot}.
+- "Where can I hide it?" {he} [thought|asked <beast>]. {First} it was [too wet|too easy|too loud],
+  so {he} [pushed|put] it {spot}, [next to|behind|under] <junk>.
+- {friend} was very curious, so {he} waited until [dark|noon|the rain came], when everybody was
+  [asleep|at the table|busy], and hid the {gift} {spot}.
+- [Because|Since] {friend} [looked into every corner|could smell a secret|was always <chore>],
+  {he} hid the {gift} {spot} and told [nobody|only the moon|only <beast>].
 """,
 )
 
 SURE = event(
     "hidden: nobody will find it",
     """
-- "[Nobody] will ever find it there," {he} thought [and was very pleased with {himself}|and
-  went off to eat <snack>].
+- "[Nobody] will ever find it there," {he} thought [and was very pleased with {himself}|and went
+  off to eat <snack>].
 - It was the best hiding place in [the world|the house|all the land], and {he} was <feeling>.
 - {He} [covered|hid] the place with <junk>, [wiped] {his} {hero.hands} and was <feeling>.
 """,
@@ -45,9 +46,11 @@ SURE = event(
 DAYS = event(
     "hidden: the days between",
     """
-- Then there was a lot to do: [the hay came in|the roof leaked|a cousin came to stay|the clock stopped], [somebody had|
-  everybody had] <ill_all>, and [every day|each evening] {he} fell asleep the moment {he} lay down.
-- Then came [a week|nine days|ten days] of [rain|<game>], and {he} did not think of it [once|at all].
+- Then there was a lot to do: [the hay came in|the roof leaked|a cousin came to stay|the clock
+  stopped], [somebody had| everybody had] <ill_all>, and [every day|each evening] {he} fell asleep
+  the moment {he} lay down.
+- Then came [a week|nine days|ten days] of [rain|<game>], and {he} did not think of it [once|at
+  all].
 - The days went by. {He} [caught a cold|lost a tooth|grew an inch] and [played|won at|learned]
   <game>, and the [puddles|apples|days] grew [bigger|longer].
 """,
@@ -56,12 +59,12 @@ DAYS = event(
 MORNING = event(
     "hidden: the birthday morning",
     """
-- The birthday came, and {hero} [jumped out of bed|woke up early|put on {his} best hat]. "The present!" {he} <cried>.
-  "[Now where|Where] did I put it?" {He} had forgotten.
-- On the morning of the birthday, {hero} [combed {his} hair|washed behind {his} ears] and went to [fetch|get] the {gift}.
-  After [two|three|seven] steps {he} [stopped|stood still]. {He} had no idea where it was.
-- But on the great day, {hero} stood in the middle of the room and scratched {his} [head|ear|nose]. {He} had hidden the
-  {gift} so well that {he} could not find it {himself}.
+- The birthday came, and {hero} [jumped out of bed|woke up early|put on {his} best hat]. "[The
+  present|It is today]!" {he} <cried>. "[Now where|Where] did I put it?"
+- On the morning of the birthday, {hero} [washed behind {his} ears|ate <snack>|put on {his} best
+  coat] and went to [fetch|get] the {gift}. {He} had no idea where it was.
+- But on the great day, {hero} stood [in the middle of the room|there like <junk>] and scratched
+  {his} [head|ear|nose]. {He} could not find the {gift} {himself}.
 """,
 )
 
@@ -70,35 +73,36 @@ LOOK = event(
     """
 - {He} <looked> {second} and found [only|] <junk>. {He} felt <feeling>.
 - {He} <looked> {second} and {third} and [came upon|found] <junk> and <junk>. {He} felt <feeling>.
-- {He} turned the [whole|] house upside down, <looked> {second} and [even|] {third}, and [tore|got a hole in] {his}
-  [sleeve|sock]. {He} felt <feeling>.
+- {He} turned the [whole|] house upside down, <looked> {second} and [even|] {third}, and [tore|got
+  a hole in] {his} [sleeve|sock]. {He} felt <feeling>.
 """,
 )
 
 HELP = event(
     "hidden: the friend helps",
     """
-- <then> {friend} [came in|came to the door|looked in at the window]. "Today is my birthday, and you look like [rain|a
-  wet cat|a rainy Monday]," {friend.he} said. "I have hidden something," said {hero}, "and now [I cannot find it|even I
-  cannot find it]."
-- There was a knock, and {friend} entered [with <snack>|in {friend.his} Sunday coat|singing]. {Hero} had to tell
-  {friend.him} [the truth|everything]. "Your present is hidden too well," {he} said <sadly>.
-- {He} <walked> to {friend}, who was <chore>. "I had a present for you," {he} said <sadly>, "but I have hidden it too
-  well." [To {his} surprise|But] {friend} only <smiled>.
+- <then> {friend} [came in|came to the door|looked in at the window]. "Today is my birthday, and
+  you look like [rain|a wet cat|a rainy Monday]," {friend.he} said. "I have hidden something,"
+  said {hero}, "and now [I cannot find it|even I cannot find it]."
+- There was a knock, and {friend} entered [with <snack>|in {friend.his} Sunday coat|singing].
+  {Hero} had to tell {friend.him} [the truth|everything]. "Your present is hidden too well," {he}
+  said <sadly>.
+- {He} <walked> to {friend}, who was <chore>. "I had a present for you," {he} said <sadly>, "but I
+  have hidden it too well." [To {his} surprise|But] {friend} only <smiled>.
 """,
 )
 
 THINK = event(
     "hidden: remembering",
     """
-- "[Close|Shut] your eyes," said {friend}. "What was it like?" {Hero} thought [hard|and thought|for a long time].
-  "{Hint}," {he} said. "[Then|So] it must be {spot.start} {!spot.noun}!"
-- "When I lose something," said {friend}, "I walk backward through the day." So {hero} walked backward, [bumped into
-  the table|knocked over a chair|stepped on <junk>], and stopped. "{Hint}!" {he} <cried>. "{Spot.start} {!spot.noun}!"
-- {friend} [sat down|sat down beside {him}]. "[Start] [from|at] the beginning," {friend.he} said. "It was [dark|
-  late]," said {hero} [with closed eyes], "and {hint}." Then {he} [jumped up|laughed]. "It is {spot.start} {!spot.noun}!"
-- "What did you [notice|see and hear] when you hid it?" asked {friend}. "Let me think," said {hero}. "I know that {hint}.
-  So it is {spot.start} {!spot.noun}!" And {he} <dance>.
+- "[Close|Shut] your eyes," said {friend}. "What was it like?" {Hero} thought [hard|of <topic>|for
+  a long time]. "{Hint}," {he} said. "So it must be {spot.start} {!spot.noun}!"
+- "I walk backward when I lose something," said {friend}. So {hero} walked backward, fell over
+  <junk>, and stopped. "{Hint}!" {he} <cried>. "{Spot.start} {!spot.noun}!"
+- "[Start|Begin] [from|at] the beginning," said {friend} <kindly>. "I had <junk> in my other
+  {hero.hand}," said {hero}, "and {hint}." Then {he} jumped up. "It is {spot.start} {!spot.noun}!"
+- "What did you [see|hear|smell] when you hid it?" asked {friend}. "<Beast>," said {hero}, "and
+  {hint}. So it is {spot.start} {!spot.noun}!" And {he} <dance>.
 """,
 )
 
@@ -106,7 +110,8 @@ FOUND = event(
     "hidden: found",
     """
 - They <ran> there together, and {friend} [reached|dug|felt] around and pulled out the {!gift}.
-- And so it was. {Friend} [blew off|wiped away] the dust, and there was the {!gift}, {gift.color} and shiny.
+- And so it was. {Friend} [blew off|wiped away] the dust, and there was the {!gift}, {gift.color}
+  and shiny.
 - They <ran> to look, and {hero} gave {friend} the {!gift} with [dust|a spider] and all.
 - There it lay, just as {he} had left it. {friend} took the {!gift} and <dance>.
 """,
@@ -116,9 +121,10 @@ END = event(
     "hidden: the end",
     """
 - "A present and a treasure hunt!" said {!friend}, who was {friend.feeling}.
-- "It is [the best] birthday [ever|of my life]," said {!friend}, "for I got to [look for|hunt for] my
-  present as well!"
-- [Next year|Ever after|From then on], {hero} and {!friend} drew a map[, and hid the map| on the wall| and lost it at once].
+- "It is [the best] birthday [ever|of my life]," said {!friend}, "for I got to [look for|hunt for]
+  my present as well!"
+- [Next year|After that], {hero} and {!friend} drew a map[, and hid the map| on the wall| and lost
+  it at once].
 - "[Next time|Next year], hide it somewhere [bad|easy]," said {!friend}, and they both <smiled>.
 """,
 )

@@ -9,89 +9,109 @@ from runnel.data.stories.world import Spot
 CRY = event(
     "rescue: the cry",
     """
-- <one_morning>, {~hero} <walked> {place} and heard a [thin|tiny|very small] [cry|voice]. In a [puddle|bucket|rain barrel] swam a {tiny}, [round
-  and round].
-- <one_morning>, {~hero} was [on {his} way|walking] {place} when {he} saw a {tiny} [caught|stuck] in a [crack in a stone|bottle].
-- <one_morning>, {~hero} [sat down|stopped to rest] on the way {place} and almost sat on a {tiny}, who lay on its back and [kicked|waved its legs|
-  could not turn over].
+- <one_morning>, {~hero} <walked> {place} and heard a [thin|tiny|very small] [cry|voice]. In a
+  [puddle|bucket|rain barrel] swam a {tiny}, [round and round].
+- <one_morning>, {~hero} was [on {his} way|walking] {place} when {he} saw a {tiny} [caught|stuck]
+  in a [crack in a stone|bottle].
+- <one_morning>, {~hero} [sat down|stopped to rest] on the way {place} and almost sat on a {tiny},
+  who lay on its back and [kicked|waved its legs| could not turn over].
 """,
 )
 
 SAVE = event(
     "rescue: the small one is saved",
     """
-- {Hero} [took|held out] a [straw|leaf|twig], and <slowly> {he} [pulled|lifted] the {tiny} [free|out].
-- "[Hold on|Keep still]," said {hero}, and set it free with [one {hero.hand}|the tip of {his} scarf|a straw].
-- {Hero} [bent down] and picked up the {tiny} with [two {hero.hands}|great care|a spoon], and [dried] it on {his} [sleeve|nose].
+- {Hero} [took|held out] a [straw|leaf|twig], and <slowly> {he} [pulled|lifted] the {tiny}
+  [free|out].
+- "[Hold on|Keep still]," said {hero}, and set it free with [one {hero.hand}|the tip of {his}
+  scarf|a straw].
+- {Hero} [bent down] and picked up the {tiny} with [two {hero.hands}|great care|a spoon], and
+  [dried] it on {his} [sleeve|nose].
 """,
 )
 
 VOW = event(
     "rescue: the vow",
     """
-- "[Thank you, big one]," said the {tiny}. "If you are ever in need, [shout|sing|whistle] '{call}', and I will come."
-- The {tiny} [bowed]. "One day I will [help|save] you," it said. "[Just|You need only] [call|shout] '{call}'!"
-- "I am small," said the {tiny}, "but I never forget. [Call|Shout] '{call}' [three times|as loud as you can], and I will be there."
+- "[I owe you my life|Thank you, big one]," said the {tiny}. "If you are ever in need, shout
+  '{call}' [once|twice|three times], and I will come."
+- The {tiny} [bowed|shook itself dry|sat on <junk>]. "One day I will [help|save] you," it said.
+  "[Just|You need only] shout '{call}'!"
+- "I am small," said the {tiny}, "but I never forget[ a friend|]. [Call|Shout] '{call}' [three
+  times|as loud as you can|even at night], and I will be there."
 """,
 )
 
 LAUGH = event(
     "rescue: the laughter",
     """
-- When {friend.intro} heard [about it|of it], {friend.he} laughed [until {friend.he} fell over|so hard that {friend.he} got the hiccups]. "A {tiny}! What can a {tiny} do?
-  [Carry your crumbs]?"
-- {Hero} told {friend.intro}, who was <chore>. "[Saved by|Helped by] a {tiny}!" {friend.he} said and <smiled>. "[I would rather have|Give me] a rope."
-- "{Call}? [What a silly word|It sounds like a sneeze]," said {friend.intro}. "And a {tiny} is no bigger than [a button|my nose]."
+- When {friend.intro} heard of it, {friend.he} laughed [until {friend.he} fell over|and laughed].
+  "A {tiny}! What can a {tiny} do? Lift <junk>?"
+- {Hero} told {friend.intro}, who was <chore>. "[Saved by|Helped by] a {tiny}!" {friend.he} said
+  and <smiled>. "Give me [<junk>|a rope|<beast>], any day."
+- "{call.up}? [What a silly word|It sounds like <beast>]," said {friend.intro}. "And a {tiny} is
+  no bigger than a [button|nut|pea|bean]."
 """,
 )
 
 FALL = event(
     "rescue: the fall",
     """
-- [Nine days|A month|Not long] [later|after that], {hero} and {friend} [ran after|followed] <chased> [into the hills|through the forest]. <then> the ground broke, and
-  they fell into a [dry well|deep hole].
-- [A week|Two weeks] later, {hero} and {friend} [played|were playing] <game> in the old [mill|barn]. <then> the [big|heavy] door [fell shut|slammed], and [the
-  key turned|nobody was near].
-- One evening in [autumn|spring], {hero} and {friend} were caught [in a net] [behind|near] the [mill|old wall]. The more they [pulled|kicked],
-  the [worse] it was.
+- [Nine days|A month|Not long] [later|after that], {hero} and {friend} [ran after|followed]
+  <chased> [into the hills|through the forest]. <then> the ground broke, and they fell into a [dry
+  well|deep hole].
+- [A week|Two weeks] later, {hero} and {friend} [played|were playing] <game> in the old
+  [mill|barn]. <then> the [big|heavy] door [fell shut|slammed], and [the key turned|nobody was
+  near].
+- One evening in [autumn|spring], {hero} and {friend} were caught [in a net] [behind|near] the
+  [mill|old wall]. The more they [pulled|kicked], the [worse] it was.
 """,
 )
 
 TRY = event(
     "rescue: they try",
     """
-- They [pushed|pulled|called] until [dark|they were hoarse]. "[Nobody will come|This is the end of us]," said {friend}. {Hero} felt <feeling>.
-- They tried [this and that|everything]: [a belt|teeth], [a song|a plan|tears]. Nothing helped, and {hero} felt <feeling>.
-- {friend} [cried|sniffed|counted the stars]. {Hero} felt <feeling>, and they shared [one nut|half a cookie|the last of <snack>].
+- They [pushed|pulled|called] until dark. "[Nobody will come|This is the end of us|I want
+  <snack>]," said {friend}. {Hero} felt <feeling>.
+- They tried everything: [<junk>|a belt|a scarf], [a song|a plan|tears]. Nothing helped, and
+  {hero} felt <feeling>.
+- {friend} [cried|counted the stars|talked about <topic>]. {Hero} felt <feeling>, and they shared
+  [one nut|half a cookie|the last of <snack>].
 """,
 )
 
 CALL = event(
     "rescue: the call",
     """
-- Then {he} remembered. "It is {!call}!" {he} thought. "{call.up}, {call}!" {he} <cried>[ into the dark|, three times|, as loud as {he} could|].
+- Then {he} remembered. "It is {!call}!" {he} thought. "{call.up}, {call}!" {he} <cried>[ into the
+  dark|, three times|, as loud as {he} could|].
 - "Wait," said {hero}, "[there was a word|there is a word]. It is {!call}! {call.up}!"
-- {Hero} [took a deep breath|closed {his} eyes|stood up] and shouted "{!call}". [Far off|Somewhere], [an owl|a dog] answered. Then all was [still|quiet].
+- {Hero} [took a deep breath|closed {his} eyes|stood up] and shouted "{!call}". [Far
+  off|Somewhere], [an owl|a dog] answered. Then all was [still|quiet].
 """,
 )
 
 COME = event(
     "rescue: the rescue",
     """
-- [Something rustled|There was a scratching], and there was the {!tiny}, with [forty cousins|a hundred friends]. They [
-  dug|pulled|worked] [all night|for an hour] until [there was a way out|{hero} and {!friend} were free].
-- "[Here I am|You called]?" said a small voice, and it was the {!tiny}. It [crept|slipped] through a crack, [found|fetched] [the key|a rope|a loose board], and [soon] they were free.
-- [First|At first] nothing happened. Then came the {!tiny}, [out of breath|with a lantern], and [showed them|led them to] [a tunnel|a secret way] that
-  [nobody|no one] else was small enough to know.
+- Something moved, and there was the {!tiny}, with [all its friends|twenty cousins|forty cousins].
+  They [dug|pulled|worked] [all night|for an hour] until {hero} and {!friend} were free.
+- "[Here I am|You called]!" said a small voice, and it was the {!tiny}. It slipped through a
+  crack, found [the key|a rope|<junk>], and <soon> they were free.
+- At first nothing happened. Then came the {!tiny}, [out of breath|with a lantern|with <junk>],
+  and showed them a [secret way|small door] behind the <near>.
 """,
 )
 
 END = event(
     "rescue: the end",
     """
-- "I take it back," said {!friend}, and [bowed|took off {friend.his} hat]. "[A {tiny}|Small] is [just the right size|big enough]."
-- {Hero} was <feeling>. <ever_after>, {!friend} [never laughed at anybody small|looked where {friend.he} put {friend.his} {friend.feet}].
-- {Hero} was <feeling>, and [that Sunday|the next day] {he} and {!friend} put three cups on the table, [two big ones|two of them big] and one the size of [a pea].
+- "I take it back," said {!friend}, and [bowed|took off {friend.his} hat]. "[A {tiny}|Small] is
+  [just the right size|strong enough]."
+- {Hero} was <feeling>. <ever_after>, {!friend} [never laughed at anybody small|looked where
+  {friend.he} put {friend.his} {friend.feet}].
+- {Hero} was <feeling>, and [that Sunday|the next day] {he} and {!friend} put three cups on the
+  table, [two big ones|two of them big] and one the size of [a pea].
 """,
 )
 
