@@ -87,6 +87,15 @@ def test_train_then_generate_evaluate_and_resume(runnel: Run, trained: Path, tex
     assert json.loads(output)["already_finished"]
 
 
+def test_a_fresh_process_loads_a_run(trained: Path) -> None:
+    code = "import runnel, sys; print(runnel.generate(runnel.load(sys.argv[1]), 'a', tokens=3))"
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(trained)], check=False, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout
+
+
 def test_chat_keeps_one_stream(runnel: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 

@@ -11,6 +11,7 @@ from runnel.data.tokenizers import ByteTokenizer
 from runnel.errors import InputError
 from runnel.mixers import MIXERS
 from runnel.models.model import Model
+from runnel.models.size import count_parameters, match_parameters
 from runnel.models.stack import BlockConfig, StackConfig
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
@@ -23,25 +24,26 @@ class NamedRecipe(NamedTuple):
     source: str
 
 
-# Model width by mixer, so that all models of a family have within 2 % as many parameters.
-_STORIES_WIDTHS = {"mingru": 128}
-_SHAKESPEARE_WIDTHS = {"mingru": 128}
-
 _MUON = OptimizerConfig(kind="muon")
 _LATE_DECAY = ScheduleConfig(shape="linear", level=0.5)
 
 
 def _stack(mixer: str, dim: int, layers: int, **options: Any) -> StackConfig:
-    return StackConfig(dim=dim, layers=layers, mixers=(MIXERS[mixer](dim=dim),), **options)
+    """A stack of one mixer, as wide as gives it the parameters of minGRU's at width `dim`."""
+    stacks = [
+        StackConfig(dim=dim, layers=layers, mixers=(MIXERS[name](dim=dim),), **options)
+        for name in ("mingru", mixer)
+    ]
+    return match_parameters(stacks[1], count_parameters(stacks[0]))
 
 
 def stories(mixer: str) -> Recipe:
     """A model of the bundled corpus, for two minutes on two CPU cores."""
     return Recipe(
-        model=_stack(mixer, _STORIES_WIDTHS[mixer], 4),
+        model=_stack(mixer, 128, 4),
         data=DataConfig(source="stories", megabytes=8),
         training=TrainingConfig(
-            minutes=2, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
+            minutes=2, batch=8, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
         ),
         prompts=("Once upon a time", "One day, "),
     )
@@ -50,10 +52,10 @@ def stories(mixer: str) -> Recipe:
 def shakespeare(mixer: str) -> Recipe:
     """A character model of tiny Shakespeare (give it as --data), judged on the last tenth."""
     return Recipe(
-        model=_stack(mixer, _SHAKESPEARE_WIDTHS[mixer], 4),
+        model=_stack(mixer, 128, 4),
         data=DataConfig(source="input.txt", tokenizer="char", split="tail"),
         training=TrainingConfig(
-            minutes=3, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
+            minutes=3, batch=8, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
         ),
         prompts=("ROMEO:",),
     )
@@ -65,7 +67,7 @@ def mingru_270k() -> Recipe:
         model=_stack("mingru", 72, 4),
         data=DataConfig(source="tinystories"),
         training=TrainingConfig(
-            minutes=5, batch=32, learning_rate=8e-3, optimizer=_MUON, schedule=_LATE_DECAY
+            minutes=5, batch=16, learning_rate=8e-3, optimizer=_MUON, schedule=_LATE_DECAY
         ),
     )
 
@@ -94,12 +96,10 @@ def mingru_18m() -> Recipe:
 def _all_recipes() -> dict[str, NamedRecipe]:
     found = {}
     for mixer, config in MIXERS.items():
-        for family, widths in ((stories, _STORIES_WIDTHS), (shakespeare, _SHAKESPEARE_WIDTHS)):
-            if mixer in widths:
-                name = f"{mixer}-{family.__name__}"
-                found[name] = NamedRecipe(
-                    partial(family, mixer), _first_line(family), config.source
-                )
+        for family in (stories, shakespeare):
+            found[f"{mixer}-{family.__name__}"] = NamedRecipe(
+                partial(family, mixer), _first_line(family), config.source
+            )
     for function, source in (
         (mingru_270k, "runnel"),
         (mingru_18m, "dame-cell/MinGru, corrected"),

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     if args.chat and args.json:
         raise InputError("expected --chat or --json; got both; a conversation is for people")
     if args.chat and args.stop:
-        raise InputError("expected --chat or --stop; got both; a turn ends at an empty line")
+        raise InputError("expected --chat or --stop; got both; a turn ends with its line")
     from runnel.inference import Sampling, Session
     from runnel.storage.load import load_model
     from runnel.training.precision import choose_device
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
 def _converse(session: Any, args: argparse.Namespace, sampling: Sampling) -> None:
     from runnel.inference import Conversation
 
-    conversation = Conversation(session, tokens=args.tokens, sampling=sampling)
+    conversation = Conversation(session, tokens=args.tokens, sampling=sampling, pause="\n")
     if args.prompt:
         session.read(args.prompt)
     interactive = sys.stdin.isatty()

@@ -2,6 +2,7 @@
 
 import sys
 
+import runnel.mixers  # noqa: F401 - a model's configuration names its mixers by that registry
 from runnel.configuration import registry
 from runnel.models.model import ModelConfig
 

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from runnel.mixer import Mixer, MixerConfig, SharingMixerConfig, state_dtype
 from runnel.models.feedforward import FeedForward, Kind
 from runnel.models.model import Model, ModelConfig
-from runnel.ops.convolution import causal_convolution, causal_convolution_step
+from runnel.models.norm import RMSNorm
+from runnel.ops.convolution import causal_convolution_step
+from runnel.ops.fused import causal_convolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,8 @@ class BlockConfig:
 
     convolution: int = 4
     """taps of the causal depthwise convolution before the mixer; 0: none"""
+    pointwise: bool = False
+    """a linear layer after the convolution"""
     norm: Literal["rms", "layer"] = "rms"
     """the normalisation before each part"""
     feedforward: Kind = "squared-relu"
@@ -87,14 +91,15 @@ class BlockState(NamedTuple):
 
 
 class Block(nn.Module):
-    """x + mixer(norm(conv(x))), then x + feed-forward(norm(x))."""
+    """x + mixer(norm(convolution(x))), then x + feed-forward(norm(x))."""
 
     def __init__(self, dim: int, config: BlockConfig, mixer: Mixer[Any]) -> None:
         super().__init__()
         taps_KD = _identity_taps(config.convolution, dim) if config.convolution else None
         self.taps_KD = None if taps_KD is None else nn.Parameter(taps_KD)
-        norm = nn.RMSNorm if config.norm == "rms" else nn.LayerNorm
+        norm = RMSNorm if config.norm == "rms" else nn.LayerNorm
         self.mixer_norm, self.feedforward_norm = norm(dim), norm(dim)
+        self.pointwise = nn.Linear(dim, dim) if config.pointwise else nn.Identity()
         self.mixer = mixer
         self.feedforward = FeedForward(dim, round(config.expansion * dim), config.feedforward)
         self.dropout = nn.Dropout(config.dropout)
@@ -113,7 +118,7 @@ class Block(nn.Module):
         u_BTD, tail = x_BTD, state.tail_BPD
         if self.taps_KD is not None:
             u_BTD, tail = causal_convolution(x_BTD, self.taps_KD, tail, reset_BT)
-        y_BTD, mixer = self.mixer(self.mixer_norm(u_BTD), state.mixer, reset_BT)
+        y_BTD, mixer = self.mixer(self.mixer_norm(self.pointwise(u_BTD)), state.mixer, reset_BT)
         x_BTD = x_BTD + self.dropout(y_BTD)
         return self._channels(x_BTD), BlockState(mixer, tail)
 
@@ -122,7 +127,7 @@ class Block(nn.Module):
         u_BD, tail = x_BD, state.tail_BPD
         if self.taps_KD is not None:
             u_BD, tail = causal_convolution_step(x_BD, self.taps_KD, tail)
-        y_BD, mixer = self.mixer.step(self.mixer_norm(u_BD), state.mixer)
+        y_BD, mixer = self.mixer.step(self.mixer_norm(self.pointwise(u_BD)), state.mixer)
         return self._channels(x_BD + self.dropout(y_BD)), BlockState(mixer, tail)
 
     def _channels(self, x: Tensor) -> Tensor:
@@ -141,7 +146,7 @@ class Stack(Model[tuple[BlockState, ...]]):
         mixers, shared = _build_mixers(config)
         self.shared = nn.ModuleDict(shared)
         self.blocks = nn.ModuleList(Block(config.dim, config.block, m) for m in mixers)
-        self.norm = (nn.RMSNorm if config.block.norm == "rms" else nn.LayerNorm)(config.dim)
+        self.norm = (RMSNorm if config.block.norm == "rms" else nn.LayerNorm)(config.dim)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=not config.tied)
         if config.tied:
             self.head.weight = self.embedding.weight

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid
 
 from runnel.ops._check import accumulation_dtype
@@ -30,7 +29,7 @@ def _scan(a_BTE: Tensor, b_BTE: Tensor) -> Tensor:
 
 
 class _LinearScan(torch.autograd.Function):
-    """The scan from an initial state; its backward is the same scan over reversed time."""
+    """The scan from an initial state; its backward is itself over reversed time, twice too."""
 
     @staticmethod
     def forward(ctx: Any, a_BTE: Tensor, b_BTE: Tensor, initial_BE: Tensor) -> Tensor:
@@ -40,18 +39,23 @@ class _LinearScan(torch.autograd.Function):
         return h_BTE
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_BTE: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a_BTE, h_BTE, initial_BE = ctx.saved_tensors
         # adjoint_t = grad_t + conj(a_{t+1}) adjoint_{t+1}
         conj_BTE = a_BTE.conj().to(h_BTE.dtype)
         next_BTE = torch.cat([conj_BTE[:, 1:], torch.zeros_like(conj_BTE[:, :1])], dim=1)
-        adjoint_BTE = _scan(next_BTE.flip(1), grad_BTE.flip(1)).flip(1)
+        adjoint_BTE = _linear(next_BTE.flip(1), grad_BTE.flip(1), torch.zeros_like(initial_BE))
+        adjoint_BTE = adjoint_BTE.flip(1)
         before_BTE = torch.cat([initial_BE[:, None], h_BTE[:, :-1]], dim=1)
         grad_a_BTE = adjoint_BTE * before_BTE.conj()
         if not a_BTE.is_complex():
             grad_a_BTE = grad_a_BTE.real
         return grad_a_BTE, adjoint_BTE, conj_BTE[:, 0] * adjoint_BTE[:, 0]
+
+
+def _linear(a_BTE: Tensor, b_BTE: Tensor, initial_BE: Tensor) -> Tensor:
+    h_BTE: Tensor = _LinearScan.apply(a_BTE, b_BTE, initial_BE)  # type: ignore[no-untyped-call]
+    return h_BTE
 
 
 def linear_scan(
@@ -73,7 +77,7 @@ def linear_scan(
         a_BTE = a_BTE.masked_fill(reset_BT[..., None], 0)
     if reverse:
         a_BTE, b_BTE = a_BTE.flip(1), b_BTE.flip(1)
-    h_BTE: Tensor = _LinearScan.apply(a_BTE, b_BTE, initial)  # type: ignore[no-untyped-call]
+    h_BTE = _linear(a_BTE, b_BTE, initial)
     last_BE = h_BTE[:, -1].clone()
     return (h_BTE.flip(1) if reverse else h_BTE).to(input_BTE.dtype), last_BE
 

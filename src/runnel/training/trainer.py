@@ -5,7 +5,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, cast
 
@@ -63,7 +63,6 @@ class Trainer:
         torch.manual_seed(randomness.derive(seed, "dropout"))
         self._optimizers = Optimizers(self.model, training, self.dtype)
         self._average = Average(self.model, training.average) if training.average else None
-        self._last_step = Spent()
         self._parameters = [p for p in self.model.parameters() if p.requires_grad]
 
     def step(self) -> Step:
@@ -98,18 +97,17 @@ class Trainer:
             gradients = [p.grad for p in self._parameters if p.grad is not None]
             torch._foreach_mul_(gradients, clip / gradient_norm)
         tokens = sum(batch.tokens_BT.size for batch in batches)
-        cost = Spent(1, tokens, self._last_step.seconds)
+        cost = Spent(1, tokens, self.spent.seconds / max(1, self.spent.steps))
         factor = rate(self.budget.progress(self.spent, cost), training.schedule)
         self._optimizers.step(factor)
         for parameter in self._parameters:
             parameter.grad = None
         if self._average is not None:
             self._average.update(self.spent.steps)
-        self._last_step = replace(cost, seconds=time.perf_counter() - begin)
         self.spent = Spent(
             self.spent.steps + 1,
             self.spent.tokens + tokens,
-            self.spent.seconds + self._last_step.seconds,
+            self.spent.seconds + time.perf_counter() - begin,
         )
         return Step(loss, gradient_norm, training.learning_rate * factor)
 
@@ -147,7 +145,6 @@ class Trainer:
             "steps": self.spent.steps,
             "tokens": self.spent.tokens,
             "seconds": self.spent.seconds,
-            "last_step_seconds": self._last_step.seconds,
             "loader": self.loader.position(),
         }
 
@@ -164,7 +161,6 @@ class Trainer:
         randomness.load_state(_below("random.", tensors), self.device)
         self.loader.load_position(plain["loader"])
         self.spent = Spent(plain["steps"], plain["tokens"], plain["seconds"])
-        self._last_step = Spent(seconds=plain["last_step_seconds"])
 
     def _learn(self, batch: Batch) -> Tensor:
         """Add a batch's part to the gradients; its loss."""

@@ -7,6 +7,7 @@
 //   sums                number of gradients that are summed over batch and time, per channel
 //   step(i, e, lanes, a, b)
 //   decay(i, e, lanes)
+//   fetch(i)            asks for the inputs at i before they are needed
 //   backward(i, e, lanes, adjoint, before, sums, pitch)   writes gradients, returns a
 // i counts numbers in (B, T, E), e counts channels; `before` is h_{t-1}.
 #pragma once
@@ -35,6 +36,11 @@ struct LinearCell {
           values((const StateStored*)s.inputs[1]),
           grad_decays((DecayStored*)s.grad_inputs[0]),
           grad_values((StateStored*)s.grad_inputs[1]) {}
+
+    INLINE void fetch(int64_t i) const {
+        prefetch(decays + Decay::parts * i);
+        prefetch(values + State::parts * i);
+    }
 
     template <class L>
     INLINE void step(int64_t i, int64_t, L lanes, Decay& a, State& b) const {
@@ -75,6 +81,11 @@ struct MinGRUCell {
           candidates((const S*)s.inputs[1]),
           grad_gates((S*)s.grad_inputs[0]),
           grad_candidates((S*)s.grad_inputs[1]) {}
+
+    INLINE void fetch(int64_t i) const {
+        prefetch(gates + i);
+        prefetch(candidates + i);
+    }
 
     template <class L>
     INLINE void step(int64_t i, int64_t, L lanes, Decay& a, State& b) const {
@@ -119,6 +130,12 @@ struct MinLSTMCell {
           grad_forgets((S*)s.grad_inputs[0]),
           grad_inputs((S*)s.grad_inputs[1]),
           grad_candidates((S*)s.grad_inputs[2]) {}
+
+    INLINE void fetch(int64_t i) const {
+        prefetch(forgets + i);
+        prefetch(inputs + i);
+        prefetch(candidates + i);
+    }
 
     template <class L>
     INLINE Shares<A> shares_at(int64_t i, L lanes) const {
@@ -192,6 +209,11 @@ struct HGRUCell {
           sine((const A*)s.sine),
           grad_forgets((S*)s.grad_inputs[0]),
           grad_candidates((CandidateStored*)s.grad_inputs[1]) {}
+
+    INLINE void fetch(int64_t i) const {
+        prefetch(forgets + i);
+        prefetch(candidates + Number::parts * i);
+    }
 
     template <class L>
     INLINE Number rotation(int64_t e, L lanes) const {

@@ -155,6 +155,15 @@ class Engine {
         return (c + 1) * plan.chunk < plan.time ? (c + 1) * plan.chunk : plan.time;
     }
 
+    // From one number to the one to be fetched when it is read: whole rows in the direction of
+    // travel, far enough for memory to answer, near enough for the first-level cache to keep it.
+    int64_t ahead(int direction) const {
+        constexpr int64_t distance = 2048;
+        int64_t row_bytes = plan.width * State::parts * (int64_t)sizeof(Stored);
+        int64_t rows = row_bytes > 0 ? Schedule::ceiling(distance, row_bytes) : 1;
+        return rows * plan.width * (scan.reverse ? -direction : direction);
+    }
+
     // Past the caches when a result is too large to be found there by whoever reads it next.
     template <class S>
     bool streams(const void* p, int64_t parts) const {
@@ -165,12 +174,16 @@ class Engine {
 
     void run_states(const LocalPlanes<State>& h, int64_t b, int64_t c, int64_t e0,
                     int64_t e1) const {
+        // A copy of its own lets the compiler keep the cell's pointers in registers.
+        const Cell cell = this->cell;
         Stored* states = (Stored*)scan.states;
         const bool streaming = streams<Stored>(states, State::parts);
+        const int64_t next = ahead(+1);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) h.clear(0, block_width);
             const int64_t i = row(b, k);
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+                cell.fetch(i + e + next);
                 Decay a;
                 State input;
                 cell.step(i + e, e, lanes, a, input);
@@ -183,6 +196,7 @@ class Engine {
 
     void run_adjoints(const LocalPlanes<State>& carry, int64_t b, int64_t c, int64_t e0, int64_t e1,
                       const RunPlanes<Real<A>>* sums) const {
+        const Cell cell = this->cell;
         const Stored* states = (const Stored*)scan.states;
         const Stored* grads = (const Stored*)scan.grad_states;
         const A* initial = (const A*)scan.initial;
@@ -195,11 +209,15 @@ class Engine {
             memset(small_sums, 0, sizeof small_sums);
             memset(large_sums, 0, sizeof large_sums);
         }
+        const int64_t next = ahead(-1);
         for (int64_t k = end(c) - 1; k >= begin(c); k--) {
             const bool cut = cut_before(b, k);
             const int64_t i = row(b, k);
             const int64_t previous = k > 0 ? row(b, k - 1) : 0;
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+                cell.fetch(i + e + next);
+                prefetch(states + State::parts * (previous + e + next));
+                if (grads) prefetch(grads + State::parts * (i + e + next));
                 State before{};
                 if (!cut && k > 0) {
                     before = load_number<State>(states, previous + e, lanes);

@@ -1,41 +1,45 @@
 // The door of the passes around a scan: the best variant that this processor can run does the work.
 #include "fused.h"
 
-#define DECLARE(name)                        \
-    namespace name {                         \
-    int convolution(const Convolution& c);   \
-    int norm(const Norm& c);                 \
-    int activation(const Activation& c);     \
+#define DECLARE(name)                       \
+    namespace name {                        \
+    int convolution(const Convolution& c);  \
+    int norm(const Norm& c);                \
+    int activation(const Activation& c);    \
     }
 
+DECLARE(doubles)
 DECLARE(baseline)
 #if defined(RUNNEL_X86)
 DECLARE(avx2)
 DECLARE(avx512)
 #endif
 
-static int chosen(int64_t wanted) {
+enum { DOUBLES = -1, NONE = -2 };
+
+static int64_t code_for(const Fused& head) {
     static const int best =
         runnel_has_variant(AVX512) ? AVX512 : (runnel_has_variant(AVX2) ? AVX2 : BASELINE);
-    if (wanted == BEST) return best;
-    return runnel_has_variant((int)wanted) ? (int)wanted : -1;
+    if (head.dtype == FLOAT64) return DOUBLES;
+    if (!runnel_has_variant((int)head.variant)) return NONE;
+    return head.variant == BEST ? best : head.variant;
 }
 
 #if defined(RUNNEL_X86)
-#define RUN(function)                                         \
-    switch (chosen(call->head.variant)) {                     \
-        case BASELINE: return baseline::function(*call);      \
-        case AVX2: return avx2::function(*call);              \
-        case AVX512: return avx512::function(*call);          \
-        default: return UNSUPPORTED;                          \
-    }
+#define WIDE(function)                              \
+    case AVX2: return avx2::function(*call);        \
+    case AVX512: return avx512::function(*call);
 #else
-#define RUN(function)                                         \
-    switch (chosen(call->head.variant)) {                     \
-        case BASELINE: return baseline::function(*call);      \
-        default: return UNSUPPORTED;                          \
-    }
+#define WIDE(function)
 #endif
+
+#define RUN(function)                                       \
+    switch (code_for(call->head)) {                         \
+        case DOUBLES: return doubles::function(*call);      \
+        case BASELINE: return baseline::function(*call);    \
+        WIDE(function)                                      \
+        default: return UNSUPPORTED;                        \
+    }
 
 int runnel_convolution(const Convolution* call) { RUN(convolution) }
 

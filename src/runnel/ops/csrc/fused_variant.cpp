@@ -1,4 +1,5 @@
-// The passes around a scan for one instruction set; compiled once for each, in its own namespace.
+// The passes around a scan for one instruction set, compiled once for each under its own namespace;
+// float64 has one namespace for every processor, as in variant.cpp.
 #include "activate.h"
 #include "convolve.h"
 #include "normalize.h"
@@ -22,15 +23,21 @@ static int activation_of(const Activation& c) {
     return Activate<A, S>(c).run();
 }
 
+#if defined(RUNNEL_DOUBLE)
+#define BY_DTYPE(function, Call)                                                              \
+    int function(const Call& c) {                                                             \
+        return c.head.dtype == FLOAT64 ? function##_of<double, double>(c) : (int)UNSUPPORTED; \
+    }
+#else
 #define BY_DTYPE(function, Call)                                        \
     int function(const Call& c) {                                       \
         switch (c.head.dtype) {                                         \
             case FLOAT32: return function##_of<float, float>(c);        \
             case BFLOAT16: return function##_of<float, bfloat16>(c);    \
-            case FLOAT64: return function##_of<double, double>(c);      \
             default: return UNSUPPORTED;                                \
         }                                                               \
     }
+#endif
 
 BY_DTYPE(convolution, Convolution)
 BY_DTYPE(norm, Norm)

@@ -57,11 +57,11 @@ enum Status { DONE = 0, UNSUPPORTED = 1, OUT_OF_MEMORY = 2 };
 #define RUNNEL_EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
-RUNNEL_EXPORT int runnel_forward(const Scan* scan);
-RUNNEL_EXPORT int runnel_backward(const Scan* scan);
+RUNNEL_EXPORT int runnel_forward(const Scan* s);
+RUNNEL_EXPORT int runnel_backward(const Scan* s);
 
 // 1 where this library holds the variant and this processor can run it.
 RUNNEL_EXPORT int runnel_has_variant(int variant);
 
-// out = sigmoid(in) by the arithmetic that the gates use, so that its error can be measured.
+// out = sigmoid(in), float32 or float64, by the arithmetic that the gates use, to measure its error.
 RUNNEL_EXPORT int runnel_sigmoid(const void* in, void* out, int64_t count, int dtype, int variant);

@@ -1,4 +1,5 @@
-// All ops and dtypes for one instruction set; compiled once for each, under its own namespace.
+// All ops for one instruction set, compiled once for each under its own namespace. float64 serves
+// tests and checks, not training: one namespace, `doubles`, has it for every processor.
 #include "engine.h"
 
 namespace RUNNEL_VARIANT {
@@ -9,19 +10,46 @@ static int run(const Scan& s, bool backward) {
     return backward ? engine.backward() : engine.forward();
 }
 
+#if defined(RUNNEL_DOUBLE)
+typedef Real<double> R;
+typedef Complex<double> C;
+
 static int linear(const Scan& s, bool backward) {
-    typedef Real<float> R;
-    typedef Complex<float> C;
-    typedef Real<double> R2;
-    typedef Complex<double> C2;
+    switch (s.dtype) {
+        case FLOAT64: return run<LinearCell<R, R, double, double>>(s, backward);
+        case COMPLEX128: return run<LinearCell<C, C, double, double>>(s, backward);
+        case FLOAT64_COMPLEX128: return run<LinearCell<R, C, double, double>>(s, backward);
+        default: return UNSUPPORTED;
+    }
+}
+
+static int mingru(const Scan& s, bool backward) {
+    if (s.dtype != FLOAT64) return UNSUPPORTED;
+    return run<MinGRUCell<double, double>>(s, backward);
+}
+
+static int minlstm(const Scan& s, bool backward) {
+    if (s.dtype != FLOAT64) return UNSUPPORTED;
+    return run<MinLSTMCell<double, double>>(s, backward);
+}
+
+static int hgru(const Scan& s, bool backward) {
+    switch (s.dtype) {
+        case FLOAT64: return run<HGRUCell<R, double, double>>(s, backward);
+        case FLOAT64_COMPLEX128: return run<HGRUCell<C, double, double>>(s, backward);
+        default: return UNSUPPORTED;
+    }
+}
+#else
+typedef Real<float> R;
+typedef Complex<float> C;
+
+static int linear(const Scan& s, bool backward) {
     switch (s.dtype) {
         case FLOAT32: return run<LinearCell<R, R, float, float>>(s, backward);
         case BFLOAT16: return run<LinearCell<R, R, bfloat16, bfloat16>>(s, backward);
-        case FLOAT64: return run<LinearCell<R2, R2, double, double>>(s, backward);
         case COMPLEX64: return run<LinearCell<C, C, float, float>>(s, backward);
-        case COMPLEX128: return run<LinearCell<C2, C2, double, double>>(s, backward);
         case FLOAT32_COMPLEX64: return run<LinearCell<R, C, float, float>>(s, backward);
-        case FLOAT64_COMPLEX128: return run<LinearCell<R2, C2, double, double>>(s, backward);
         default: return UNSUPPORTED;
     }
 }
@@ -30,7 +58,6 @@ static int mingru(const Scan& s, bool backward) {
     switch (s.dtype) {
         case FLOAT32: return run<MinGRUCell<float, float>>(s, backward);
         case BFLOAT16: return run<MinGRUCell<float, bfloat16>>(s, backward);
-        case FLOAT64: return run<MinGRUCell<double, double>>(s, backward);
         default: return UNSUPPORTED;
     }
 }
@@ -39,22 +66,20 @@ static int minlstm(const Scan& s, bool backward) {
     switch (s.dtype) {
         case FLOAT32: return run<MinLSTMCell<float, float>>(s, backward);
         case BFLOAT16: return run<MinLSTMCell<float, bfloat16>>(s, backward);
-        case FLOAT64: return run<MinLSTMCell<double, double>>(s, backward);
         default: return UNSUPPORTED;
     }
 }
 
 static int hgru(const Scan& s, bool backward) {
     switch (s.dtype) {
-        case FLOAT32: return run<HGRUCell<Real<float>, float, float>>(s, backward);
-        case BFLOAT16: return run<HGRUCell<Real<float>, bfloat16, bfloat16>>(s, backward);
-        case FLOAT64: return run<HGRUCell<Real<double>, double, double>>(s, backward);
-        case FLOAT32_COMPLEX64: return run<HGRUCell<Complex<float>, float, float>>(s, backward);
-        case BFLOAT16_COMPLEX64: return run<HGRUCell<Complex<float>, bfloat16, float>>(s, backward);
-        case FLOAT64_COMPLEX128: return run<HGRUCell<Complex<double>, double, double>>(s, backward);
+        case FLOAT32: return run<HGRUCell<R, float, float>>(s, backward);
+        case BFLOAT16: return run<HGRUCell<R, bfloat16, bfloat16>>(s, backward);
+        case FLOAT32_COMPLEX64: return run<HGRUCell<C, float, float>>(s, backward);
+        case BFLOAT16_COMPLEX64: return run<HGRUCell<C, bfloat16, float>>(s, backward);
         default: return UNSUPPORTED;
     }
 }
+#endif
 
 int scan(const Scan& s, bool backward) {
     switch (s.op) {
@@ -66,21 +91,17 @@ int scan(const Scan& s, bool backward) {
     }
 }
 
-template <class A, class S>
-static void sigmoids(const S* in, S* out, int64_t count) {
+template <class A>
+static int sigmoids(const A* in, A* out, int64_t count) {
     FlushSubnormals guard;
     for_each_vector<A>(0, count, [&](int64_t i, auto lanes) {
         store<A>(out + i, sigmoid<A>(load<A>(in + i, lanes)).of, lanes);
     });
+    return DONE;
 }
 
-int sigmoid_of(const void* in, void* out, int64_t count, int dtype) {
-    switch (dtype) {
-        case FLOAT32: sigmoids<float>((const float*)in, (float*)out, count); return DONE;
-        case BFLOAT16: sigmoids<float>((const bfloat16*)in, (bfloat16*)out, count); return DONE;
-        case FLOAT64: sigmoids<double>((const double*)in, (double*)out, count); return DONE;
-        default: return UNSUPPORTED;
-    }
+int sigmoid_of(const void* in, void* out, int64_t count) {
+    return sigmoids((const R::scalar*)in, (R::scalar*)out, count);
 }
 
 }    // namespace RUNNEL_VARIANT

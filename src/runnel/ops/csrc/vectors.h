@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#if defined(__AVX512F__) || defined(__AVX__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -132,19 +132,37 @@ INLINE void store_streaming(S* p, R r) {
     memcpy(p, &r, sizeof(R));
 }
 
+template <class S>
+INLINE void prefetch(const S* p) {
+    __builtin_prefetch(p);
+}
+
 typedef uint16_t Halves __attribute__((vector_size(RUNNEL_BYTES / 2)));
 typedef uint32_t Words __attribute__((vector_size(RUNNEL_BYTES)));
 
 INLINE V<float> widen(Halves h) {
+#if defined(__AVX512F__)
+    return (V<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)h), 16);
+#elif defined(__AVX2__)
+    return (V<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)h), 16);
+#else
     return (V<float>)(__builtin_convertvector(h, Words) << 16);
+#endif
 }
 
 // To the nearest bfloat16, ties to even; not-a-numbers stay so.
 INLINE Halves narrow(V<float> x) {
     Words bits = (Words)x;
     Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    Words quiet = Words{} + 0x7fc0u;
-    return __builtin_convertvector((Words)(x == x ? rounded : quiet), Halves);
+    rounded = (Words)(x == x ? rounded : Words{} + 0x7fc0u);
+#if defined(__AVX512F__)
+    return (Halves)_mm512_cvtepi32_epi16((__m512i)rounded);
+#elif defined(__AVX2__)
+    __m256i packed = _mm256_packus_epi32((__m256i)rounded, (__m256i)rounded);
+    return (Halves)_mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
+#else
+    return __builtin_convertvector(rounded, Halves);
+#endif
 }
 
 // Elements of storage type S, as vectors of the type of accumulation A.

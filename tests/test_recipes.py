@@ -1,0 +1,50 @@
+"""The recipes: whole, of the promised sizes, and what is built from them."""
+
+import pytest
+import torch
+
+import runnel
+from runnel.configuration import from_plain, to_plain
+from runnel.errors import InputError
+from runnel.mixers import MIXERS
+from runnel.models.size import count_parameters
+from runnel.recipes import RECIPES
+from runnel.training import Recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_is_whole_and_survives_the_disk(name: str) -> None:
+    recipe = RECIPES[name].make()
+    assert from_plain(Recipe, to_plain(recipe)) == recipe
+    assert RECIPES[name].purpose
+    assert RECIPES[name].source
+
+
+@pytest.mark.parametrize("family", ["stories", "shakespeare"])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_mixers_of_a_family_have_as_many_parameters(mixer: str, family: str) -> None:
+    ours = count_parameters(RECIPES[f"mingru-{family}"].make().model)
+    theirs = count_parameters(RECIPES[f"{mixer}-{family}"].make().model)
+    assert theirs == pytest.approx(ours, rel=0.02)
+
+
+def test_promised_sizes() -> None:
+    assert count_parameters(RECIPES["mingru-270k"].make().model) <= 270_000
+    assert count_parameters(RECIPES["mingru-18m"].make().model) == pytest.approx(17.6e6, rel=0.005)
+
+
+def test_build_overrides_and_streams() -> None:
+    model = runnel.build("mingru-stories", vocab_size=11, dim=16, layers=2)
+    logits, state = model(torch.randint(0, 11, (2, 5)))
+    assert logits.shape == (2, 5, 11)
+    assert model.step(torch.zeros(2, dtype=torch.int64), state)[0].shape == (2, 11)
+    assert model.tokenizer is None
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "hint"),
+    [("mingru-storeis", {}, "mingru-stories"), ("mingru-stories", {"width": 3}, "dim")],
+)
+def test_unknown_names_are_named(name: str, overrides: dict[str, int], hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        runnel.build(name, **overrides)
