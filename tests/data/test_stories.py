@@ -21,10 +21,10 @@ from runnel.data.stories.phrases import CLASSES
 from runnel.data.stories.plots import PLOTS
 from runnel.data.stories.synonyms import vary
 from runnel.data.stories.telling import Telling
-from runnel.data.stories.template import EVENTS, count_forms, event, parse
+from runnel.data.stories.template import EVENTS, Event, count_forms, event, parse
 from runnel.data.stories.world import World
 
-FIRST_HUNDRED = "d9291731464dd0aea830568390d4cb5f44b7e65893e281c342b67b5a7f1a9233"
+FIRST_HUNDRED = "0035b872ab5eb161554f7e60d4d573f79f3f30c3c08a9ee9ba6a622d1afdd7c8"
 MANY = 2_000
 WORD = re.compile(r"[a-z]+(?:'[a-rt-z]+)?")
 
@@ -241,6 +241,15 @@ def test_pronouns_keep_one_he_and_one_she(tales: list[Story]) -> None:
         assert str(hero) != str(friend)
 
 
+def test_a_friend_must_be_introduced() -> None:
+    telling = Telling(Dice(0, 0))
+    hero = telling.world.hero()
+    telling.add(hero=hero, friend=telling.world.friend(hero))
+    with pytest.raises(AssertionError, match="must be introduced before being named"):
+        telling.render("{friend}")
+    assert telling.render("{friend.intro} {~friend}")
+
+
 def test_the_world_refuses_what_cannot_be() -> None:
     world = World(Dice(0, 0), "town")
     hero = world.hero()
@@ -273,6 +282,21 @@ def test_a_plot_may_leave_no_loose_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PLOTS, "careless", careless)
     with pytest.raises(AssertionError, match=r"careless ends while \['the kite is lost'\]"):
         attempt(Dice(0, 0), "careless")
+
+
+def test_a_plot_that_never_fits_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mute(telling: Telling) -> str:
+        telling.tell(Event("silence", (parse("Nothing happened."),)))
+        return "Mute"
+
+    monkeypatch.setitem(PLOTS, "mute", mute)
+    with pytest.raises(RuntimeError, match="mute came out too long or asked too little 100 times"):
+        compose(Dice(0, 0), "mute")
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_most_tellings_fit(plot: str) -> None:
+    assert sum(attempt(Dice(6, index), plot) is not None for index in range(50)) > 25
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from runnel.data.stories.telling import Probe, Telling
 __all__ = ["Probe", "Story", "attempt", "compose", "stories", "story", "write"]
 
 MIN_WORDS, MAX_WORDS = 80, 250
+ATTEMPTS = 100
 _NAMES = tuple(PLOTS)
 
 
@@ -33,10 +34,11 @@ def story(seed: int, index: int) -> Story:
 
 def compose(chooser: Chooser, plot: str) -> Story:
     """Write a story of the named plot; one that came out too long, or asks too little, is told anew."""
-    while True:
+    for _ in range(ATTEMPTS):
         tale = attempt(chooser, plot)
         if tale is not None:
             return tale
+    raise RuntimeError(f"{plot} came out too long or asked too little {ATTEMPTS} times: shorten it")
 
 
 def attempt(chooser: Chooser, plot: str) -> Story | None:

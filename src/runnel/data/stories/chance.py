@@ -20,16 +20,6 @@ class Chooser(ABC):
         """Return one of the options, each equally likely."""
         return options[self.below(len(options))]
 
-    def favor(self, options: Sequence[T]) -> T:
-        """Return one of the options, each half as likely as the one before it.
-
-        A teller has ways of saying things that he likes best; a small model learns those first.
-        """
-        for option in options[:-1]:
-            if self.below(2):
-                return option
-        return options[-1]
-
     def chance(self, numerator: int, denominator: int) -> bool:
         """Return True in `numerator` of `denominator` cases."""
         return self.below(denominator) < numerator

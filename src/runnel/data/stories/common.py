@@ -175,7 +175,7 @@ CLOSE = event(
 - It had been a [long|good|wonderful|strange|fine] day, and {hero} [never forgot it|remembered it
   for years|dreamed of it all night].
 - And that was the [best|longest] day of the whole [week|summer|year|month].
-- <that_night> there was <snack> for supper, and [nobody|no one] left a [crumb|bite].
+- <that_night> there was <snack>, and [nobody|no one] left a [crumb|bite].
 - Then they [all|] went home, for it was time for <drink>.
 - {hero} was [so|very] tired that {he} fell asleep [over {his} supper|before anybody could sing
   {him} a song|with one sock on].

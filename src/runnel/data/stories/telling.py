@@ -58,6 +58,7 @@ class Telling:
         self._bags: dict[str, list[int]] = {}
         self._focus: dict[str, Character] = {}
         self._since_name: dict[Character, int] = {}
+        self._introduced: set[Character] = set()
 
     def add(self, **entities: Character | Thing | Spot) -> None:
         """Name entities for the slots of later events."""
@@ -74,7 +75,7 @@ class Telling:
         if self._out and self._out[-1] != "\n":
             self._out.append(" ")
         start = len(self._out)
-        self._render(self.chooser.favor(event.ways), self._out)
+        self._render(self.chooser.pick(event.ways), self._out)
         while not self._out[start].lstrip('"\x01'):
             start += 1
         self._out[start] = _FIRST.sub(lambda m: m.group().upper(), self._out[start], count=1)
@@ -142,7 +143,8 @@ class Telling:
             if isinstance(node, str):
                 out.append(node)
             elif isinstance(node, Choice):
-                self._render(self.chooser.favor(node.options), out)
+                options = node.options
+                self._render(options[self.chooser.below(len(options))], out)
             elif isinstance(node, Slot):
                 out.append(self._slot(node))
             else:
@@ -158,9 +160,7 @@ class Telling:
         if bag is None or len(bag) <= len(options) // 3:
             bag = self._bags[name] = list(range(len(options)))
         start = len(out)
-        chosen = self.chooser.favor(bag)
-        bag.remove(chosen)
-        self._render(options[chosen], out)
+        self._render(options[bag.pop(self.chooser.below(len(bag)))], out)
         if node.capital:
             out[start] = out[start][0].upper() + out[start][1:]
 
@@ -186,6 +186,10 @@ class Telling:
     def _refer(self, who: Character, slot: Slot) -> str:
         pronoun = who.forms["he"]
         form = slot.form
+        if form in ("intro", "full"):
+            self._introduced.add(who)
+        elif not form and "intro" in who.forms:
+            assert who in self._introduced, f"{who} must be introduced before being named"
         if slot.auto:
             count = self._since_name.get(who, 9)
             if self._focus.get(pronoun) is who and count < 3:

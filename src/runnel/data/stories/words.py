@@ -122,7 +122,7 @@ PASSWORDS = tuple(
     "grasshopper mushroom".split()
 )
 CALLS = tuple("tickle hoopla zipzap bimbam lirra snipsnap toodle piffpaff".split())
-NUMBERS = tuple("three four five six seven eight nine ten".split())
+NUMBERS = tuple("seven eight nine ten eleven twelve".split())
 # What a pocket may hold: an adjective of its own and the noun.
 POCKET = (
     "smooth pebble",

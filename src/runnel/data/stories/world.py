@@ -108,6 +108,7 @@ class World:
         if friend_of is not None:
             his = friend_of.forms["his"]
             forms["intro"] = self.chooser.pick(intros).format(name=name, kind=kind, his=his)
+            forms["full"] = name if self.milieu == "town" else f"{name} the {kind}"
         return Character(forms, {"": ("name", names), "kind": ("animal", tuple(words.ANIMALS))})
 
     def elder(self, other_than: Character) -> Character:

@@ -8,8 +8,8 @@ from runnel.data.stories.template import event
 WISH = event(
     "birthday: the wish",
     """
-- All [winter|summer|year] {~hero} had wished for {gift.a}. {He} [dreamed|talked|told
-  {friend.intro}] of nothing else, not even of <topic>.
+- All [winter|summer|year] {~hero} had wished for {gift.a}. {He} told {friend.intro} of
+  nothing else [that week|all day|for weeks], not even of <topic>.
 - "If I had {gift.a}," {hero} often told {friend.intro}, "I would [give all my <snack> for it|be
   the happiest {hero.kind} in the world|take it to bed with me]."
 - There was one thing that {~hero} wanted more than <snack>, and that was {gift.a}. {Friend.intro}

@@ -171,7 +171,7 @@ BACK = event(
   scratch|as good as ever|clean and dry].
 - "Then [close your eyes|hold out your {hero.hands}|this must be it]," said {elder}, and [a moment
   later|then] {hero} was holding the {toy}.
-- {Elder} [opened|reached into] a [big|dusty|green] [bag|box|basket], and there it was, [wrapped|
+- {Elder} [opened|reached into] a [big|dusty|striped] [bag|box|basket], and there it was, [wrapped|
   tucked] in a [clean|warm|soft|striped] cloth.
 """,
 )

@@ -116,10 +116,11 @@ END = event(
 
 
 def plot(t: Telling) -> str:
-    """Win a shy newcomer's trust, name and friendship."""
+    """Win a shy newcomer's trust, name and friendship; the name is told late."""
     w = t.world
     hero = introduce(t)
     friend = w.friend(hero)
+    del friend.forms["intro"]
     t.add(friend=friend, thing=w.thing(words.TREASURES, friend))
     weather(t)
     t.tell(MOVE)

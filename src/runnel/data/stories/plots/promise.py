@@ -9,7 +9,7 @@ SICK = event(
     """
 - <one_morning>, {~hero} [came|went] to [visit|cheer up] {friend.intro}, who had <ill> and [had
   to|must] stay in bed.
-- {His} [best|oldest|dearest] friend was {friend}. But {friend} had <ill>, so <one_morning>
+- {His} [best|oldest|dearest] friend was {friend.full}. But {friend} had <ill>, so <one_morning>
   {~hero} [sat|came and sat] [by {friend.his} bed|at {friend.his} window].
 - <one_morning>, {friend.intro} had <ill> and [could not|was not allowed to] [come out|get up|play
   outside]. {~Hero} <walked> over with [a book about <topic>|<snack>] to cheer {friend.him} up.

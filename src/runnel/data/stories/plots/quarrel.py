@@ -69,8 +69,8 @@ WISE = event(
     """
 - "What is heavier, a {toy} or a friend?" asked {elder}, <chore>. {Hero} thought about it [all the
   way home|for an hour].
-- {Elder} was <chore>. "I once had [a friend] and half a [boat|pear]," said {elder}. "[Now|Today]
-  I have the half [pear|boat]."
+- {Elder} was <chore>. "I once had a friend and half a [boat|pear|cake|bed]," said {elder}. "[Now|
+  Today] I have only the half."
 - "It is easy to hold on," said {elder}, who was <chore>. "[Only the strong can let go]."
 """,
 )

@@ -22,7 +22,7 @@ SAYS = event(
     "seed: what it will be",
     """
 - "[Plant it|Put it in the ground] and wait," said {elder}. "It will be a {flower}, as {color} as
-  [can be|<junk>|any in the world]."
+  [can be|a dream|any in the world]."
 - "In summer a {flower} will come out of it," said {elder} <kindly>, "and it will be {color},
   [taller than <beast>|as tall as you|believe me]."
 - "There is a {color} {flower} [asleep|hidden|dreaming] in it," said {elder}. "[It comes when it

@@ -8,8 +8,8 @@ from runnel.data.stories.template import event
 UP = event(
     "tree: something is up there",
     """
-- <one_morning>, {prize.a} [hung|was caught] at the very top of the [tallest|oldest] {tree} [in
-  the land|by the road|behind the mill]. [The wind had|Somebody must have] put it there.
+- <one_morning>, {~hero} and {friend.intro} stood under the [tallest|oldest] {tree} [in the land|by
+  the road|behind the mill]. At the very top [hung|was] {prize.a}.
 - <one_morning>, {~hero} and {friend.intro} saw {prize.a} [high up|at the top] in a {tree}. It had
   [hung|been] there [since the storm|all winter].
 - <one_morning>, {friend.intro} was <chore> when the wind took {prize.a} and hung it [high up|at
