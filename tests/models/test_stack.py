@@ -1,0 +1,79 @@
+"""What the stack adds to its mixers: shared bounds, tied heads, compiling, starting as a no-op."""
+
+import pytest
+import torch
+
+from runnel.mixers import MIXERS
+from runnel.models.stack import BlockConfig, Stack, StackConfig
+
+
+def stack(*mixers: str, **options: object) -> Stack:
+    torch.manual_seed(3)
+    configs = tuple(MIXERS[m](dim=16) for m in mixers)
+    return StackConfig(vocab_size=19, dim=16, layers=3, mixers=configs, **options).build()  # type: ignore[arg-type]
+
+
+def test_compiles_without_a_graph_break() -> None:
+    torch._dynamo.reset()
+    model = stack("mingru")
+    tokens_BT, reset_BT = torch.randint(0, 19, (2, 9)), torch.zeros(2, 9, dtype=torch.bool)
+    reset_BT[0, 4] = True
+    with torch.no_grad():
+        state = model(tokens_BT)[1]
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    expected = model(tokens_BT, state, reset_BT)[0]
+    torch.testing.assert_close(compiled(tokens_BT, state, reset_BT)[0], expected)
+
+
+def test_layers_share_lower_bounds_that_rise_with_depth() -> None:
+    model = stack("hgrn", "mingru", "hgrn")
+    bounds = [block.mixer.bound() for block in model.blocks if hasattr(block.mixer, "bound")]  # type: ignore[union-attr,operator]
+    assert len(bounds) == 2
+    assert (bounds[0] == 0).all()
+    assert (bounds[1] > 0).all()
+    assert [n for n, _ in model.named_parameters() if "logits_LE" in n] == [
+        "shared.hgrn-0.logits_LE"
+    ]
+
+
+def test_tied_head_is_the_embedding() -> None:
+    model = stack("mingru", tied=True)
+    assert model.head.weight is model.embedding.weight
+    assert model.head.bias is None
+
+
+@pytest.mark.parametrize("mixer", ["mingru", "minlstm", "hgrn", "attention"])
+def test_blocks_add_nothing_at_the_start(mixer: str) -> None:
+    model = stack(mixer)
+    tokens_BT = torch.randint(0, 19, (1, 7))
+    without = model.head(model.norm(model.embedding(tokens_BT)))
+    torch.testing.assert_close(model(tokens_BT)[0], without)
+
+
+def test_dropout_only_while_training() -> None:
+    model = stack("mingru", block=BlockConfig(dropout=0.5))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    tokens_BT = torch.randint(0, 19, (1, 7))
+    model.eval()
+    assert torch.equal(model(tokens_BT)[0], model(tokens_BT)[0])
+    model.train()
+    assert not torch.equal(model(tokens_BT)[0], model(tokens_BT)[0])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("dim", 0), ("layers", 0), ("vocab_size", 0), ("mixers", ())]
+)
+def test_impossible_dimensions_are_refused(field: str, value: object) -> None:
+    options = {"vocab_size": 9, "dim": 8, "layers": 1, "mixers": (MIXERS["mingru"](dim=8),)}
+    with pytest.raises(ValueError, match="at least 1"):
+        StackConfig(**(options | {field: value}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("positions", "heads", "hint"), [("rotary", 5, "divisible"), ("rotary", 16, "even width")]
+)
+def test_attention_refuses_impossible_heads(positions: str, heads: int, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        MIXERS["attention"](dim=16, positions=positions, heads=heads)  # type: ignore[call-arg]
