@@ -24,7 +24,8 @@ class NamedRecipe(NamedTuple):
     source: str
 
 
-_MUON = OptimizerConfig(kind="muon")
+_MUON = OptimizerConfig(kind="muon", momentum=0.9)
+_LEAN = BlockConfig(expansion=2)
 _LATE_DECAY = ScheduleConfig(shape="linear", level=0.5)
 
 
@@ -40,10 +41,10 @@ def _stack(mixer: str, dim: int, layers: int, **options: Any) -> StackConfig:
 def stories(mixer: str) -> Recipe:
     """A model of the bundled corpus, for two minutes on two CPU cores."""
     return Recipe(
-        model=_stack(mixer, 128, 4),
+        model=_stack(mixer, 120, 4, block=_LEAN),
         data=DataConfig(source="stories", megabytes=8),
         training=TrainingConfig(
-            minutes=2, batch=8, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
+            minutes=2, batch=8, learning_rate=1.2e-2, optimizer=_MUON, schedule=_LATE_DECAY
         ),
         prompts=("Once upon a time", "One day, "),
     )

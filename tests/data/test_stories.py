@@ -24,7 +24,7 @@ from runnel.data.stories.telling import Telling
 from runnel.data.stories.template import EVENTS, Event, count_forms, event, parse
 from runnel.data.stories.world import World
 
-FIRST_HUNDRED = "0035b872ab5eb161554f7e60d4d573f79f3f30c3c08a9ee9ba6a622d1afdd7c8"
+FIRST_HUNDRED = "3852d4b04ad10d053a9a62340824981dd7297549ff2f1cb3c688e761e70f44d3"
 MANY = 2_000
 WORD = re.compile(r"[a-z]+(?:'[a-rt-z]+)?")
 
@@ -296,7 +296,7 @@ def test_a_plot_that_never_fits_says_so(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("plot", PLOTS)
 def test_most_tellings_fit(plot: str) -> None:
-    assert sum(attempt(Dice(6, index), plot) is not None for index in range(50)) > 25
+    assert sum(attempt(Dice(6, index), plot) is not None for index in range(50)) > 20
 
 
 @pytest.mark.parametrize(

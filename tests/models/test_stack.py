@@ -27,7 +27,7 @@ def test_compiles_without_a_graph_break() -> None:
 
 def test_layers_share_lower_bounds_that_rise_with_depth() -> None:
     model = stack("hgrn", "mingru", "hgrn")
-    bounds = [block.mixer.bound() for block in model.blocks if hasattr(block.mixer, "bound")]  # type: ignore[union-attr,operator]
+    bounds = [block.mixer.bound() for block in model.blocks if hasattr(block.mixer, "bound")]  # type: ignore[operator]
     assert len(bounds) == 2
     assert (bounds[0] == 0).all()
     assert (bounds[1] > 0).all()

@@ -29,7 +29,7 @@ def story(seed: int, index: int) -> Story:
     if index < 0:
         raise ValueError(f"index must be 0 or more; got {index}")
     dice = Dice(seed, index)
-    return compose(dice, dice.pick(_NAMES))
+    return compose(dice, dice.favor(_NAMES, 4))
 
 
 def compose(chooser: Chooser, plot: str) -> Story:

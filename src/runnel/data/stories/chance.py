@@ -20,6 +20,16 @@ class Chooser(ABC):
         """Return one of the options, each equally likely."""
         return options[self.below(len(options))]
 
+    def favor(self, options: Sequence[T], one_in: int = 2) -> T:
+        """Return one of the options, the earlier the likelier: each is taken one time in `one_in`.
+
+        A teller has ways of saying things that he likes best; a small model learns those first.
+        """
+        for option in options[:-1]:
+            if self.below(one_in) == 0:
+                return option
+        return options[-1]
+
     def chance(self, numerator: int, denominator: int) -> bool:
         """Return True in `numerator` of `denominator` cases."""
         return self.below(denominator) < numerator

@@ -75,7 +75,7 @@ class Telling:
         if self._out and self._out[-1] != "\n":
             self._out.append(" ")
         start = len(self._out)
-        self._render(self.chooser.pick(event.ways), self._out)
+        self._render(self.chooser.favor(event.ways), self._out)
         while not self._out[start].lstrip('"\x01'):
             start += 1
         self._out[start] = _FIRST.sub(lambda m: m.group().upper(), self._out[start], count=1)
@@ -143,8 +143,7 @@ class Telling:
             if isinstance(node, str):
                 out.append(node)
             elif isinstance(node, Choice):
-                options = node.options
-                self._render(options[self.chooser.below(len(options))], out)
+                self._render(self.chooser.favor(node.options), out)
             elif isinstance(node, Slot):
                 out.append(self._slot(node))
             else:
@@ -160,7 +159,9 @@ class Telling:
         if bag is None or len(bag) <= len(options) // 3:
             bag = self._bags[name] = list(range(len(options)))
         start = len(out)
-        self._render(options[bag.pop(self.chooser.below(len(bag)))], out)
+        chosen = self.chooser.favor(bag)
+        bag.remove(chosen)
+        self._render(options[chosen], out)
         if node.capital:
             out[start] = out[start][0].upper() + out[start][1:]
 
