@@ -134,7 +134,7 @@ def _empty(folder: Path) -> Path:
     return path
 
 
-BAD_TRAINING = {
+BAD_TRAINING: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "missing file": (lambda d: ["mingru-stories", "--data", str(d / "no.txt")], "no.txt"),
     "empty file": (lambda d: ["mingru-stories", "--data", str(_empty(d))], "empty.txt"),
     "not text": (lambda d: ["mingru-stories", "--data", str(_not_text(d))], "byte"),
