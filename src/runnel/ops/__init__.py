@@ -123,7 +123,7 @@ def hgru_scan(
         _check.check_same(op, "candidate_BTE", candidate_BTE, "forget_BTE", forget_BTE)
     else:
         _check.check_placed(op, "candidate_BTE", candidate_BTE, shape, "forget_BTE", forget_BTE)
-        _check.check_one_of(op, "candidate_BTE", candidate_BTE, (real.to_complex(),))
+        _check.check_one_of(op, "candidate_BTE", candidate_BTE, (_check.complex_dtype(real),))
     for name, x_E in (("lower_bound_E", lower_bound_E), ("theta_E", theta_E)):
         if x_E is not None:
             _check.check_placed(op, name, x_E, shape[2:], "forget_BTE", forget_BTE)

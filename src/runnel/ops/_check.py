@@ -14,6 +14,7 @@ _ACCUMULATION = {
     torch.complex128: torch.complex128,
 }
 _REAL_PART = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+_COMPLEX = {real: complex_ for complex_, real in _REAL_PART.items()}
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -24,6 +25,11 @@ def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
 def real_dtype(dtype: torch.dtype) -> torch.dtype:
     """The dtype of the real part of a state that is kept in `dtype`."""
     return _REAL_PART.get(dtype, dtype)
+
+
+def complex_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The complex dtype whose real part is `dtype`; `dtype.to_complex()` would not compile."""
+    return _COMPLEX[dtype]
 
 
 def _fail(op: str, name: str, expected: str, got: object, remedy: str) -> None:

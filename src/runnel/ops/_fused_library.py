@@ -22,7 +22,7 @@ class Kind(IntEnum):
 # The layouts of csrc/fused.h, every field of eight bytes.
 _CONVOLUTION = struct.Struct("@19q").pack
 _NORM = struct.Struct("@6qd7q").pack
-_ACTIVATION = struct.Struct("@11q").pack
+_ACTIVATION = struct.Struct("@13q").pack
 
 
 def _load() -> bool:
@@ -76,9 +76,9 @@ def norm(backward: bool, eps: float, x: Tensor, *others: Tensor | None) -> None:
 def activation(
     backward: bool, kind: Kind, like: Tensor, x: Tensor | None, *others: Tensor | None
 ) -> None:
-    """`others`: y, grad_y, grad_x; `like` has the shape and dtype of y."""
+    """`others`: bias, y, grad_y, grad_x, grad_bias; `like` has the shape and dtype of y."""
     rows = like.numel() // max(like.shape[-1], 1)
-    arrays = _pointers(4, x, *others)
+    arrays = _pointers(6, x, *others)
     _run(
         "runnel_activation",
         _ACTIVATION(*_head(like, backward), kind, rows, like.shape[-1], *arrays),

@@ -6,30 +6,47 @@ backward raises. Differentiate twice with `_fused_torch` instead.
 
 # B batch, T time, D width, K taps, P = K - 1 inputs before
 
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from runnel.ops import _fused_library
 from runnel.ops._check import accumulation_dtype
 from runnel.ops._fused_library import Kind
 
 
-def _accumulating(x: Tensor) -> Tensor:
+@overload
+def _accumulating(x: Tensor) -> Tensor: ...
+@overload
+def _accumulating(x: Tensor | None) -> Tensor | None: ...
+def _accumulating(x: Tensor | None) -> Tensor | None:
     """Contiguous and in the dtype of accumulation."""
-    return x.to(accumulation_dtype(x.dtype)).contiguous()
+    return None if x is None else x.to(accumulation_dtype(x.dtype)).contiguous()
 
 
 def _contiguous(x: Tensor | None) -> Tensor | None:
     return None if x is None else x.contiguous()
 
 
+def _watched(x: Tensor) -> bool:
+    """Whether somebody has to see an operator: a gradient, a compiler, a mode, a kind of tensor.
+
+    Otherwise a call of the kernel itself takes a third of the time, which one token notices.
+    """
+    return (
+        torch.is_grad_enabled()
+        or type(x) is not Tensor
+        or torch.compiler.is_compiling()
+        or is_in_torch_dispatch_mode()
+    )
+
+
 # The convolution.
 
 
-@torch.library.custom_op("runnel::causal_convolution", mutates_args=(), device_types="cpu")
-def _convolution(
+def _convolution_kernel(
     x_BTD: Tensor, weight_KD: Tensor, tail_BPD: Tensor, reset_BT: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     x_BTD, tail = x_BTD.contiguous(), _accumulating(tail_BPD)
@@ -37,6 +54,11 @@ def _convolution(
     weight_KD, reset_BT = _accumulating(weight_KD), _contiguous(reset_BT)
     _fused_library.convolution(False, x_BTD, weight_KD, tail, reset_BT, y_BTD, after)
     return y_BTD, after.to(tail_BPD.dtype)
+
+
+_convolution = torch.library.custom_op(
+    "runnel::causal_convolution", _convolution_kernel, mutates_args=(), device_types="cpu"
+)
 
 
 @_convolution.register_fake
@@ -99,18 +121,23 @@ def causal_convolution(
     x_BTD: Tensor, weight_KD: Tensor, tail_BPD: Tensor, reset_BT: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """y_t = sum over k of weight_k x_{t-k}, and the last K - 1 inputs."""
-    return _convolution(x_BTD, weight_KD, tail_BPD, reset_BT)
+    run = _convolution if _watched(x_BTD) else _convolution_kernel
+    return run(x_BTD, weight_KD, tail_BPD, reset_BT)
 
 
 # The norm. Its second result is 1 / sqrt(mean(x²) + eps) of each row.
 
 
-@torch.library.custom_op("runnel::rms_norm", mutates_args=(), device_types="cpu")
-def _norm(x: Tensor, weight_D: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+def _norm_kernel(x: Tensor, weight_D: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     x, weight_D = x.contiguous(), _accumulating(weight_D)
     y, inverse = torch.empty_like(x), weight_D.new_empty(x.shape[:-1])
     _fused_library.norm(False, eps, x, weight_D, y, inverse)
     return y, inverse
+
+
+_norm = torch.library.custom_op(
+    "runnel::rms_norm", _norm_kernel, mutates_args=(), device_types="cpu"
+)
 
 
 @_norm.register_fake
@@ -154,92 +181,112 @@ _norm.register_autograd(_differentiate_norm, setup_context=_remember_norm)
 
 def rms_norm(x: Tensor, weight_D: Tensor, eps: float) -> Tensor:
     """x / sqrt(mean(x²) + eps) * weight over the last dimension."""
-    return _norm(x, weight_D, eps)[0]
+    return (_norm if _watched(x) else _norm_kernel)(x, weight_D, eps)[0]
 
 
 # The activations. The squared ReLU keeps its result, which the next layer keeps as well, and not
-# its input: relu(x) is the root of it.
+# its input: the root of relu(u)² is relu(u).
 
 
-@torch.library.custom_op("runnel::squared_relu", mutates_args=(), device_types="cpu")
-def _squared_relu(x: Tensor) -> Tensor:
+def _squared_relu_kernel(x: Tensor, bias_D: Tensor | None) -> Tensor:
     x = x.contiguous()
     y = torch.empty_like(x)
-    _fused_library.activation(False, Kind.SQUARED_RELU, y, x, y)
+    _fused_library.activation(False, Kind.SQUARED_RELU, y, x, _accumulating(bias_D), y)
     return y
 
 
+_squared_relu = torch.library.custom_op(
+    "runnel::squared_relu", _squared_relu_kernel, mutates_args=(), device_types="cpu"
+)
+
+
 @_squared_relu.register_fake
-def _(x: Tensor) -> Tensor:
+def _(x: Tensor, bias_D: Tensor | None) -> Tensor:
     return x.new_empty(x.shape)
 
 
 @torch.library.custom_op("runnel::squared_relu_backward", mutates_args=(), device_types="cpu")
-def _squared_relu_backward(y: Tensor, grad_y: Tensor) -> Tensor:
+def _squared_relu_backward(
+    y: Tensor, bias_D: Tensor | None, grad_y: Tensor
+) -> tuple[Tensor, Tensor]:
     y = y.contiguous()
-    grad_x = torch.empty_like(y)
-    _fused_library.activation(True, Kind.SQUARED_RELU, y, None, y, grad_y.contiguous(), grad_x)
-    return grad_x
+    grad_x, bias = torch.empty_like(y), _accumulating(bias_D)
+    grad_bias = y.new_empty(0) if bias is None else torch.empty_like(bias)
+    given = None, bias, y, grad_y.contiguous()
+    _fused_library.activation(True, Kind.SQUARED_RELU, y, *given, grad_x, grad_bias)
+    return grad_x, grad_bias if bias_D is None else grad_bias.to(bias_D.dtype)
 
 
 @_squared_relu_backward.register_fake
-def _(y: Tensor, grad_y: Tensor) -> Tensor:
-    return y.new_empty(y.shape)
+def _(y: Tensor, bias_D: Tensor | None, grad_y: Tensor) -> tuple[Tensor, Tensor]:
+    grad_bias = y.new_empty(0) if bias_D is None else bias_D.new_empty(bias_D.shape)
+    return y.new_empty(y.shape), grad_bias
 
 
 def _remember_result(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(output)
+    ctx.save_for_backward(output, inputs[1])
 
 
-def _differentiate_squared_relu(ctx: Any, grad_y: Tensor) -> Tensor:
-    return _squared_relu_backward(*ctx.saved_tensors, grad_y)
+def _differentiate_squared_relu(ctx: Any, grad_y: Tensor) -> tuple[Tensor, Tensor | None]:
+    y, bias_D = ctx.saved_tensors
+    grad_x, grad_bias = _squared_relu_backward(y, bias_D, grad_y)
+    return grad_x, None if bias_D is None else grad_bias
 
 
 _squared_relu.register_autograd(_differentiate_squared_relu, setup_context=_remember_result)
 
 
-def squared_relu(x: Tensor) -> Tensor:
-    """relu(x)²."""
-    return _squared_relu(x)
+def squared_relu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """relu(x + bias)²."""
+    return (_squared_relu if _watched(x) else _squared_relu_kernel)(x, bias_D)
 
 
-@torch.library.custom_op("runnel::gated_silu", mutates_args=(), device_types="cpu")
-def _gated_silu(x: Tensor) -> Tensor:
+def _gated_silu_kernel(x: Tensor, bias_D: Tensor | None) -> Tensor:
     x = x.contiguous()
     y = x.new_empty(*x.shape[:-1], x.shape[-1] // 2)
-    _fused_library.activation(False, Kind.GATED_SILU, y, x, y)
+    _fused_library.activation(False, Kind.GATED_SILU, y, x, _accumulating(bias_D), y)
     return y
 
 
+_gated_silu = torch.library.custom_op(
+    "runnel::gated_silu", _gated_silu_kernel, mutates_args=(), device_types="cpu"
+)
+
+
 @_gated_silu.register_fake
-def _(x: Tensor) -> Tensor:
+def _(x: Tensor, bias_D: Tensor | None) -> Tensor:
     return x.new_empty(*x.shape[:-1], x.shape[-1] // 2)
 
 
 @torch.library.custom_op("runnel::gated_silu_backward", mutates_args=(), device_types="cpu")
-def _gated_silu_backward(x: Tensor, grad_y: Tensor) -> Tensor:
+def _gated_silu_backward(x: Tensor, bias_D: Tensor | None, grad_y: Tensor) -> tuple[Tensor, Tensor]:
     x, grad_y = x.contiguous(), grad_y.contiguous()
-    grad_x = torch.empty_like(x)
-    _fused_library.activation(True, Kind.GATED_SILU, grad_y, x, None, grad_y, grad_x)
-    return grad_x
+    grad_x, bias = torch.empty_like(x), _accumulating(bias_D)
+    grad_bias = x.new_empty(0) if bias is None else torch.empty_like(bias)
+    given = x, bias, None, grad_y
+    _fused_library.activation(True, Kind.GATED_SILU, grad_y, *given, grad_x, grad_bias)
+    return grad_x, grad_bias if bias_D is None else grad_bias.to(bias_D.dtype)
 
 
 @_gated_silu_backward.register_fake
-def _(x: Tensor, grad_y: Tensor) -> Tensor:
-    return x.new_empty(x.shape)
+def _(x: Tensor, bias_D: Tensor | None, grad_y: Tensor) -> tuple[Tensor, Tensor]:
+    grad_bias = x.new_empty(0) if bias_D is None else bias_D.new_empty(bias_D.shape)
+    return x.new_empty(x.shape), grad_bias
 
 
-def _remember_input(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+def _remember_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
-def _differentiate_gated_silu(ctx: Any, grad_y: Tensor) -> Tensor:
-    return _gated_silu_backward(*ctx.saved_tensors, grad_y)
+def _differentiate_gated_silu(ctx: Any, grad_y: Tensor) -> tuple[Tensor, Tensor | None]:
+    x, bias_D = ctx.saved_tensors
+    grad_x, grad_bias = _gated_silu_backward(x, bias_D, grad_y)
+    return grad_x, None if bias_D is None else grad_bias
 
 
-_gated_silu.register_autograd(_differentiate_gated_silu, setup_context=_remember_input)
+_gated_silu.register_autograd(_differentiate_gated_silu, setup_context=_remember_inputs)
 
 
-def gated_silu(x: Tensor) -> Tensor:
-    """silu(gate) * value, the halves of the last dimension."""
-    return _gated_silu(x)
+def gated_silu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """silu(gate) * value, the halves of the last dimension of x + bias."""
+    return (_gated_silu if _watched(x) else _gated_silu_kernel)(x, bias_D)

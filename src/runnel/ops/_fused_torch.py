@@ -16,12 +16,16 @@ def rms_norm(x: Tensor, weight_D: Tensor, eps: float) -> Tensor:
     return F.rms_norm(x, weight_D.shape, weight_D.to(x.dtype), eps)
 
 
-def squared_relu(x: Tensor) -> Tensor:
-    """relu(x)²."""
-    return F.relu(x).square()
+def squared_relu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """relu(x + bias)²."""
+    return F.relu(_biased(x, bias_D)).square()
 
 
-def gated_silu(x: Tensor) -> Tensor:
-    """silu(gate) * value, the halves of the last dimension."""
-    gate, value = x.chunk(2, dim=-1)
+def gated_silu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """silu(gate) * value, the halves of the last dimension of x + bias."""
+    gate, value = _biased(x, bias_D).chunk(2, dim=-1)
     return torch.mul(F.silu(gate), value)
+
+
+def _biased(x: Tensor, bias_D: Tensor | None) -> Tensor:
+    return x if bias_D is None else x + bias_D.to(x.dtype)

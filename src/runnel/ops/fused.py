@@ -60,21 +60,37 @@ def rms_norm(x: Tensor, weight_D: Tensor, eps: float) -> Tensor:
     return _backend(x).rms_norm(x, weight_D, eps)
 
 
-def squared_relu(x: Tensor) -> Tensor:
-    """relu(x)² (So et al. 2021, Primer), any shape."""
+def squared_relu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """relu(x + bias)² (So et al. 2021, Primer), any shape.
+
+    A linear layer's bias is cheaper here, in a pass that is made anyway, than in the layer, as its
+    gradient is. Raises ValueError for shapes, dtypes or devices that do not fit.
+    """
     _check_float("squared_relu", x)
-    return _backend(x).squared_relu(x)
+    _check_bias("squared_relu", bias_D, x)
+    return _backend(x).squared_relu(x, bias_D)
 
 
-def gated_silu(x: Tensor) -> Tensor:
-    """silu(gate) * value (Shazeer 2020) of x = (gate, value), the halves of the last dimension."""
+def gated_silu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """silu(gate) * value (Shazeer 2020), the halves of the last dimension of x + bias.
+
+    The bias as in `squared_relu`. Raises ValueError for shapes, dtypes or devices that do not fit.
+    """
     _check_float("gated_silu", x)
     if x.shape[-1] % 2:
         raise ValueError(
             f"gated_silu: expected x of an even last dimension, a gate and a value; got "
             f"{tuple(x.shape)}; join the two along the last dimension"
         )
-    return _backend(x).gated_silu(x)
+    _check_bias("gated_silu", bias_D, x)
+    return _backend(x).gated_silu(x, bias_D)
+
+
+def _check_bias(op: str, bias_D: Tensor | None, x: Tensor) -> None:
+    if bias_D is not None:
+        _check.check_placed(op, "bias_D", bias_D, tuple(x.shape[-1:]), "x", x)
+        dtypes = (x.dtype, _check.accumulation_dtype(x.dtype))
+        _check.check_one_of(op, "bias_D", bias_D, dtypes)
 
 
 def _check_float(op: str, x: Tensor) -> None:

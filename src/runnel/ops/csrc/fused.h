@@ -48,16 +48,18 @@ struct Norm {
 
 enum Kind { SQUARED_RELU = 0, GATED_SILU = 1 };
 
-// SQUARED_RELU: y = max(x, 0)^2, read back in place of x. GATED_SILU: y = silu(x[:D]) * x[D:] of
-// each row.
+// With u = x + bias, SQUARED_RELU: y = max(u, 0)^2, read backward in place of x. GATED_SILU:
+// y = silu(u[:D]) * u[D:] of each row.
 struct Activation {
     Fused head;
     int64_t kind;
     int64_t rows, width;
     const void* x;         // (N, D), with a gate (N, 2 D); not read backward by SQUARED_RELU
+    const void* bias;      // as a row of x, or null for none
     void* y;               // (N, D); written forward, read backward by SQUARED_RELU
     const void* grad_y;    // (N, D)
     void* grad_x;          // as x
+    void* grad_bias;       // as bias
 };
 
 RUNNEL_EXPORT int runnel_convolution(const Convolution* call);

@@ -35,13 +35,6 @@ void for_each(const Fused& head, int64_t tasks, int64_t elements, const F& f) {
 
 inline int64_t tasks_of(int64_t rows) { return (rows + task_rows - 1) / task_rows; }
 
-// Past the caches: for whole results that are larger than the caches anyway.
-template <class S>
-bool streams(const void* p, int64_t rows, int64_t width) {
-    int64_t row_bytes = width * (int64_t)sizeof(S);
-    return row_bytes * rows >= (int64_t)1 << 22 && row_bytes % 64 == 0 && (uintptr_t)p % 64 == 0;
-}
-
 // One row of sums per task, zero at first; freed with the call.
 template <class A>
 struct Sums {

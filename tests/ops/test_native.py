@@ -1,0 +1,229 @@
+"""The native library: threads, instruction sets, precision, its place among torch's operators."""
+
+# B batch, T time, E inner width
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ops.scan_cases import CASES, Trial, expected, results
+from runnel import ops
+from runnel.ops import _library, _torch
+from tolerances import assert_near
+
+
+@pytest.fixture(autouse=True)
+def _restored(native: ModuleType) -> Iterator[None]:
+    """Threads and instruction set as they were before."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    _library.use_variant("best")
+
+
+# Shapes that are divided by batch, by channels and by time.
+SHAPES = [(8, 70, 40), (1, 300, 1500), (3, 400, 129), (1, 9000, 9), (2, 5000, 65)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("case", CASES)
+def test_bits_do_not_depend_on_threads(
+    native: ModuleType, case: str, shape: tuple[int, int, int], seed: int
+) -> None:
+    trial = Trial(case, *shape, torch.float32, seed, reset_share=0.0005)
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append(results(native, trial))
+    for other in found[1:]:
+        for name, value in found[0].items():
+            assert torch.equal(value, other[name]), name
+
+
+@pytest.mark.parametrize("drive", [1.0, 12.0])
+@pytest.mark.parametrize("case", CASES)
+def test_time_in_pieces(native: ModuleType, case: str, drive: float, seed: int) -> None:
+    """Long and narrow, so that time is cut: against the logarithmic scan, with and without resets.
+
+    Strongly driven gates remember across the cuts; weak ones forget within them.
+    """
+    for reset_share in (0.0, 0.001):
+        trial = Trial(case, 1, 5000, 3, torch.float64, seed, drive, reset_share)
+        found = results(native, trial)
+        for name, value in results(_torch, trial).items():
+            assert_near(found[name], value, torch.float64, name)
+
+
+def test_memory_reaches_across_all_pieces(native: ModuleType) -> None:
+    """A decay of one carries the first input to the last state, and the gradient back."""
+    a, b = torch.ones(1, 10_000, 2), torch.zeros(1, 10_000, 2)
+    b[:, 0] = torch.tensor([1.0, -2.0])
+    b.requires_grad_()
+    initial = torch.tensor([[0.5, 0.25]], requires_grad=True)
+    states, last = native.linear_scan(a, b, initial)
+    assert torch.equal(states, (b[:, :1] + initial).detach().expand_as(b))
+    grads = torch.autograd.grad(last.sum(), (b, initial))
+    assert all(torch.equal(grad, torch.ones_like(grad)) for grad in grads)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_instruction_set_agrees_with_the_reference(
+    native: ModuleType, case: str, dtype: torch.dtype, seed: int
+) -> None:
+    if dtype is torch.bfloat16 and not CASES[case].bfloat16:
+        pytest.skip("there is no complex bfloat16")
+    trial = Trial(case, 2, 63, 37, dtype, seed, drive=10.0)
+    for variant in _library.variants():
+        _library.use_variant(variant)
+        found = results(native, trial)
+        for name, value in expected(trial).items():
+            assert_near(found[name], value, dtype, f"{variant}, {name}")
+
+
+def test_instruction_sets_are_different_code(native: ModuleType) -> None:
+    """Else the test above would compare one variant with itself."""
+    x = torch.linspace(-20, 20, 100_001)
+    bits = {}
+    for variant in _library.variants():
+        _library.use_variant(variant)
+        bits[variant] = _library.sigmoid(x)
+    distinct = [bits[name] for name in bits if name != "best"]
+    for i, one in enumerate(distinct):
+        assert all(not torch.equal(one, other) for other in distinct[:i])
+    with pytest.raises(ValueError, match="variant"):
+        _library.use_variant("mmx")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_sigmoid_is_right_to_the_last_places(native: ModuleType, dtype: torch.dtype) -> None:
+    """Relative to the true value, in both tails, in units of the dtype's epsilon.
+
+    Below exp(-87) a float is within 2e-38 instead.
+    """
+    bound, far = (16.0, 87.0) if dtype is torch.float32 else (40.0, 700.0)
+    for variant in _library.variants():
+        _library.use_variant(variant)
+        for reach, units in ((bound, 2.5), (far, 5.0)):
+            x = torch.linspace(-reach, reach, 400_001, dtype=dtype)
+            true = _sigmoid_to_the_last_place(x)
+            error = ((_library.sigmoid(x).double() - true) / true).abs().max().item()
+            assert error < units * torch.finfo(dtype).eps, (variant, reach, error)
+        edge = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.0, 200.0, -200.0], dtype=dtype)
+        right = torch.tensor([torch.nan, 1.0, 0.0, 0.5, 1.0, 0.0], dtype=dtype)
+        torch.testing.assert_close(
+            _library.sigmoid(edge), right, rtol=1e-6, atol=2e-38, equal_nan=True
+        )
+
+
+def _sigmoid_to_the_last_place(x: Tensor) -> Tensor:
+    # Right to about one unit in float64, which the bound there has room for.
+    u = torch.exp(-x.double().abs())
+    return torch.where(x >= 0, 1 / (1 + u), u / (1 + u))
+
+
+def test_bfloat16_rounds_to_nearest_even(native: ModuleType) -> None:
+    """As torch does, at ties, at infinity and at not-a-numbers."""
+    bits = torch.arange(0, 1 << 16, dtype=torch.int32) * 0x0001_0001 + 0x3F00_7FF0
+    value = torch.cat([bits.view(torch.float32), torch.tensor([torch.inf, -torch.inf, torch.nan])])
+    value = value[~value.isnan() | (torch.arange(len(value)) == len(value) - 1)][None]
+    value = torch.where((value.abs() < 1e-30) & (value != 0), 1.0, value)
+    zeros = torch.zeros(1, 1, value.shape[1], dtype=torch.bfloat16)
+    ones = torch.ones_like(zeros)
+    for variant in _library.variants():
+        _library.use_variant(variant)
+        states, last = native.linear_scan(ones, zeros, value)
+        assert torch.equal(last[:, :-1], value[:, :-1])
+        assert torch.equal(states[0, 0, :-1], value[0, :-1].to(torch.bfloat16))
+        assert states[0, 0, -1].isnan()
+
+
+def test_not_a_numbers_are_seen_and_stop_at_resets(native: ModuleType) -> None:
+    gate = torch.zeros(1, 6, 20)
+    for name in ("gate", "candidate"):
+        x = {"gate": gate.clone(), "candidate": gate.clone()}
+        x[name][0, 1, 3] = torch.nan
+        reset_BT = torch.tensor([[False, False, False, True, False, False]])
+        states, last = native.mingru_scan(x["gate"], x["candidate"], None, reset_BT)
+        assert states[0, 1:3, 3].isnan().all()
+        assert not states[0, 3:].isnan().any()
+        assert not last.isnan().any()
+
+
+def test_results_do_not_lie_in_the_inputs(native: ModuleType, seed: int) -> None:
+    """Inputs are read only, and outputs are new memory."""
+    for case in CASES.values():
+        x, reset_BT = Trial(case.name, 2, 9, 5, torch.float32, seed).inputs()
+        before = {name: value.clone() for name, value in x.items()}
+        states, last = case.call(native, x, reset_BT)
+        assert all(torch.equal(value, before[name]) for name, value in x.items())
+        assert states.data_ptr() not in {value.data_ptr() for value in x.values()}
+        assert last.data_ptr() != x["initial_BE"].data_ptr()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_opcheck(native: ModuleType, case: str, seed: int) -> None:
+    """torch's own examination: schema, fake kernel, registration of gradients, compiled graphs."""
+    trial = Trial(case, 2, 5, 3, torch.float32, seed)
+    x, reset_BT = trial.inputs()
+    first, second, *third = (x[name] for name in CASES[case].inputs)
+    arguments = (
+        native._CODES[CASES[case].op],
+        CASES[case].reverse,
+        first.requires_grad_(),
+        second.requires_grad_(),
+        third[0].requires_grad_() if third else None,
+        x["lower_bound_E"].requires_grad_() if "lower_bound_E" in x else None,
+        x["theta_E"].requires_grad_() if "theta_E" in x else None,
+        x["initial_BE"].requires_grad_(),
+        reset_BT,
+    )
+    torch.library.opcheck(native._scan, arguments)
+    bare = (*arguments[:7], None, None)
+    torch.library.opcheck(native._scan, bare)
+
+
+# torch's compiler warns of what it does itself to autograd functions.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("name", ["torch", "native"])
+@pytest.mark.parametrize("case", CASES)
+def test_compiles_to_one_graph(name: str, case: str, seed: int) -> None:
+    """torch.compile(fullgraph=True) through the door, forward and backward, at two lengths."""
+    module: Any = ops if name == "native" else ops.BACKENDS[name]
+    torch._dynamo.reset()
+
+    def loss(x: dict[str, Tensor], reset_BT: Tensor) -> Tensor:
+        states, last = CASES[case].call(module, x, reset_BT)
+        return states.abs().square().sum() + last.abs().sum()
+
+    compiled: Callable[..., Tensor] = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    for length in (4, 7):
+        x, reset_BT = Trial(case, 2, length, 3, torch.float64, seed).inputs()
+        leaves = [value.requires_grad_() for value in x.values()]
+        wanted = torch.autograd.grad(loss(x, reset_BT), leaves)
+        found = torch.autograd.grad(compiled(x, reset_BT), leaves)
+        for one, other in zip(found, wanted, strict=True):
+            assert_near(one, other, torch.float64)
+
+
+def test_missing_library_says_why(native: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_library, "_NAMES", ("libnothing.so",))
+    library, reason = _library._load()
+    assert library is None
+    assert re.search("libnothing.so.*compiler", reason)
+
+
+def test_broken_library_says_why(
+    native: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "librunnel_ops.so").write_bytes(b"not a library")
+    monkeypatch.setattr(ops, "__path__", [str(tmp_path)])
+    library, reason = _library._load()
+    assert library is None
+    assert "does not load" in reason
