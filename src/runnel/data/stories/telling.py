@@ -193,7 +193,7 @@ class Telling:
             assert who in self._introduced, f"{who} must be introduced before being named"
         if slot.auto:
             count = self._since_name.get(who, 9)
-            if self._focus.get(pronoun) is who and count < 3:
+            if self._focus.get(pronoun) is who and count < 1:
                 self._since_name[who] = count + 1
             else:
                 form = ""

@@ -81,7 +81,7 @@ class World:
     def fresh(self, table: Sequence[str]) -> str:
         """Return a word of the table that this story has not used yet."""
         rest = [word for word in table if word not in self.used]
-        word = self.chooser.favor(rest, 8)
+        word = self.chooser.favor(rest, 4)
         self.used.add(word)
         return word
 
