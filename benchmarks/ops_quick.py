@@ -1,6 +1,6 @@
-"""The scans beside a copy of the same bytes and a log-space scan, in turns: run while tuning kernels.
+"""The scans beside a copy of the same bytes and a log-space scan, in turns, for tuning kernels.
 
-python benchmarks/ops_quick.py [op ...]    prints milliseconds (fastest, median) and shares of bandwidth
+python benchmarks/ops_quick.py [op ...]    prints milliseconds (fastest, median), shares of bandwidth
 """
 
 # B batch, T time, E inner width
@@ -15,7 +15,7 @@ from torch import Tensor
 from runnel import ops
 
 SHAPES = ((8, 512, 512), (2, 4096, 512))
-# Tensors of (B, T, E) real numbers that must at least be read or written: forward, then with backward.
+# Tensors of (B, T, E) real numbers that must be read or written: forward, then with backward.
 PASSES = {
     "linear": (3, 8),
     "mingru": (3, 9),

@@ -2,7 +2,9 @@
 
 # B batch, T time, D width, K taps
 
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -78,11 +80,12 @@ def test_a_gradient_with_strides(seed: int) -> None:
     x = torch.randn(4, 6, 5, requires_grad=True)
     weight = torch.randn(5)
     swapped = torch.randn(5, 6, 4).transpose(0, 2)
-    for run in (
+    runs: tuple[Callable[[Any], Tensor], ...] = (
         lambda backend: backend.rms_norm(x, weight, EPS),
         lambda backend: backend.squared_relu(x),
         lambda backend: backend.causal_convolution(x, torch.ones(2, 5), torch.zeros(4, 1, 5))[0],
-    ):
+    )
+    for run in runs:
         (found,) = torch.autograd.grad(run(_fused_native), x, swapped)
         (expected,) = torch.autograd.grad(run(_fused_torch), x, swapped)
         assert_near(found, expected, torch.float32)
