@@ -1,6 +1,6 @@
 """The scans beside a copy of the same bytes and a log-space scan, in turns, for tuning kernels.
 
-python benchmarks/ops_quick.py [op ...]    prints milliseconds (fastest, median), shares of bandwidth
+python benchmarks/ops_quick.py [op ...]   prints milliseconds (fastest, median), shares of bandwidth
 """
 
 # B batch, T time, E inner width
