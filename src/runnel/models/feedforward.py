@@ -12,14 +12,8 @@ from runnel.ops.fused import gated_silu, squared_relu
 
 Kind = Literal["gelu", "squared-relu", "gated"]
 
-
-def gelu(x: Tensor, bias_D: Tensor) -> Tensor:
-    """GELU(x + bias)."""
-    return F.gelu(x + bias_D.to(x.dtype))
-
-
-_ACTIVATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "gelu": gelu,
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
     "squared-relu": squared_relu,
     "gated": gated_silu,
 }
@@ -36,6 +30,4 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., D) to (..., D), each position on its own."""
-        # The activation adds the bias in its own pass over the numbers.
-        hidden = F.linear(x, self.inputs.weight)
-        return self.output(self.activation(hidden, self.inputs.bias))
+        return self.output(self.activation(self.inputs(x)))
