@@ -29,7 +29,15 @@ def check(
     expected = results(_fused_torch, op, widened(arguments), seed)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
-        assert_near(found[name], value, dtype, f"{note}, {name}")
+        # A parameter's gradient sums terms that were rounded to bfloat16 one by one and may cancel:
+        # its error grows as the root of their number, whatever is left of the sum.
+        summed = dtype == torch.bfloat16 and name.startswith(
+            ("gradient of bias", "gradient of weight")
+        )
+        rows = next(iter(arguments.values()))
+        terms = rows.numel() / max(1, value.shape[-1]) if summed and rows is not None else 1
+        root = max(1.0, terms) ** 0.5
+        assert_near(found[name] / root, value / root, dtype, f"{note}, {name}")
     for name, x in arguments.items():
         if x is not None and x.is_floating_point():
             assert found[f"gradient of {name}"].dtype == x.dtype, name
