@@ -24,8 +24,9 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_pictures_and_short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most of a tiny run's time would go into them."""
+def no_pictures_short_samples_and_no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of a tiny run's time would go into them; nothing here survives a loss of power."""
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
     monkeypatch.setattr("runnel.training.run.draw_loss", lambda lines, **options: "<svg/>")
     monkeypatch.setattr("runnel.training.run._SAMPLE_TOKENS", 30)
 
@@ -55,7 +56,7 @@ def make_recipe(text_file: Path) -> MakeRecipe:
             training["steps"] = 12
         model = StackConfig(
             dim=dim,
-            layers=2,
+            layers=1,
             mixers=(MinGRUConfig(dim=dim),),
             block=BlockConfig(expansion=2.0, dropout=dropout),
         )

@@ -60,8 +60,8 @@ def test_the_card_states_sizes_data_and_loss(make_recipe: Callable[..., Recipe])
     }
     card = model_card(recipe, corpus, model, Spent(9, 9999, 1.5), outcome, torch.float32)
     parameters = sum(p.numel() for p in model.parameters())
-    # Two layers: a state of 16 and the 3 inputs that a convolution of 4 taps still needs.
-    for part in (f"| {parameters:,} |", "| 128 numbers (0.5 kB", corpus.sha256, "step 7,"):
+    # A state of 16 and the 3 inputs of width 16 that a convolution of 4 taps still needs.
+    for part in (f"| {parameters:,} |", "| 64 numbers (0.3 kB", corpus.sha256, "step 7,"):
         assert part in card
     assert "1.2346 nats/token, 1.7810 bits/byte over 1,234 tokens (carried)" in card
     assert "9 steps, 9,999 tokens, 1.5 s" in card

@@ -132,7 +132,7 @@ def test_the_mean_is_kept_while_the_weights_go_on(make_recipe: MakeRecipe, corpu
 @pytest.mark.parametrize(
     ("place", "named"),
     [
-        ("blocks.1.mixer.inputs.weight", r"weight blocks\.1\.mixer\.inputs\.weight"),
+        ("blocks.0.mixer.inputs.weight", r"weight blocks\.0\.mixer\.inputs\.weight"),
         ("output of blocks.0.feedforward", r"output of blocks\.0\.feedforward"),
         ("gradient of head.weight", r"gradient of head\.weight"),
         ("gradient of embedding.weight, second batch", r"gradient of embedding\.weight"),

@@ -1,5 +1,6 @@
 """Which number format the matrix products of training run in."""
 
+import re
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -10,14 +11,15 @@ from runnel.errors import InputError
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; auto is the GPU where there is one. InputError if it is missing."""
-    if name not in ("auto", "cpu") and not name.startswith("cuda"):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d)?", name):
         raise InputError(f"expected a device of auto, cpu, cuda; got {name!r}")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    available = torch.cuda.is_available()
+    if name.startswith("cuda") and not available:
         raise InputError(
-            f"expected a CUDA device; this machine has none; try --device cpu, not {name}"
+            f"expected a CUDA device for {name}; this machine has none; try --device cpu"
         )
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if available else "cpu"
     return torch.device(name)
 
 

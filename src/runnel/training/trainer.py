@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from runnel.data.corpus import Corpus
 from runnel.data.loader import Batch, Loader
 from runnel.errors import InputError
-from runnel.models.model import Model, Vocabulary
+from runnel.models.model import Model
 from runnel.training import randomness
 from runnel.training.average import Average
 from runnel.training.config import Recipe
@@ -59,7 +59,7 @@ class Trainer:
         refuse_larger_batches(training, corpus.tokenizer.vocab_size, device)
         torch.manual_seed(randomness.derive(seed, "weights"))
         self.model = build_model(recipe, device)
-        self.model.tokenizer = cast(Vocabulary, corpus.tokenizer)
+        self.model.tokenizer = corpus.tokenizer
         torch.manual_seed(randomness.derive(seed, "dropout"))
         self._optimizers = Optimizers(self.model, training, self.dtype)
         self._average = Average(self.model, training.average) if training.average else None
