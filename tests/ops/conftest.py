@@ -9,12 +9,14 @@ import pytest
 from runnel.ops import BACKENDS, _native
 
 
+SEED = int(os.environ.get("RUNNEL_TEST_SEED", random.randrange(1 << 31)))
+
+
 @pytest.fixture
 def seed() -> int:
     """Another one in every run; RUNNEL_TEST_SEED set to what a failing test printed repeats it."""
-    value = int(os.environ.get("RUNNEL_TEST_SEED", random.randrange(1 << 31)))
-    print(f"RUNNEL_TEST_SEED={value}")
-    return value
+    print(f"RUNNEL_TEST_SEED={SEED}")
+    return SEED
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def _restored(native: ModuleType) -> Iterator[None]:
 
 
 # Shapes that are divided by batch, by channels and by time.
-SHAPES = [(8, 70, 40), (1, 300, 1500), (3, 400, 129), (1, 9000, 9), (2, 5000, 65)]
+SHAPES = [(8, 70, 40), (1, 40, 1500), (3, 60, 129), (1, 3000, 9), (2, 2500, 65)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -129,19 +129,20 @@ def _sigmoid_to_the_last_place(x: Tensor) -> Tensor:
 
 
 def test_bfloat16_rounds_to_nearest_even(native: ModuleType) -> None:
-    """As torch does, at ties, at infinity and at not-a-numbers."""
-    bits = torch.arange(0, 1 << 16, dtype=torch.int32) * 0x0001_0001 + 0x3F00_7FF0
-    value = torch.cat([bits.view(torch.float32), torch.tensor([torch.inf, -torch.inf, torch.nan])])
-    value = value[~value.isnan() | (torch.arange(len(value)) == len(value) - 1)][None]
-    value = torch.where((value.abs() < 1e-30) & (value != 0), 1.0, value)
+    """As torch does, at ties and at infinity; not-a-numbers stay so, whatever their bits."""
+    bits = torch.randint(-(1 << 31), 1 << 31, (20_000,), dtype=torch.int64)
+    ties = bits & ~0xFFFF | 0x8000
+    special = torch.tensor([0x7F800000, 0xFF800000, 0x7F7FFFFF, 0x7FC00000, 0x7FFFFFFF, 0xFFFFFFFF])
+    value = torch.cat([bits, ties, special]).to(torch.int32).view(torch.float32)[None]
+    # Below the smallest normal number the library takes zero.
+    value = torch.where(value.abs() < torch.finfo(torch.float32).tiny, 0.0, value)
     zeros = torch.zeros(1, 1, value.shape[1], dtype=torch.bfloat16)
-    ones = torch.ones_like(zeros)
     for variant in _library.variants():
         _library.use_variant(variant)
-        states, last = native.linear_scan(ones, zeros, value)
-        assert torch.equal(last[:, :-1], value[:, :-1])
-        assert torch.equal(states[0, 0, :-1], value[0, :-1].to(torch.bfloat16))
-        assert states[0, 0, -1].isnan()
+        states, last = native.linear_scan(torch.ones_like(zeros), zeros, value)
+        torch.testing.assert_close(last, value, rtol=0, atol=0, equal_nan=True)
+        rounded = value.to(torch.bfloat16)
+        torch.testing.assert_close(states[:, 0], rounded, rtol=0, atol=0, equal_nan=True)
 
 
 def test_not_a_numbers_are_seen_and_stop_at_resets(native: ModuleType) -> None:
@@ -184,15 +185,16 @@ def test_opcheck(native: ModuleType, case: str, seed: int) -> None:
         x["initial_BE"].requires_grad_(),
         reset_BT,
     )
+    if case in ("linear", "hgru"):
+        arguments = (*arguments[:7], None, None)
     torch.library.opcheck(native._scan, arguments)
-    bare = (*arguments[:7], None, None)
-    torch.library.opcheck(native._scan, bare)
 
 
 # torch's compiler warns of what it does itself to autograd functions.
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
-@pytest.mark.parametrize("name", ["torch", "native"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("name", "case"), [*(("native", case) for case in CASES), ("torch", "mingru")]
+)
 def test_compiles_to_one_graph(name: str, case: str, seed: int) -> None:
     """torch.compile(fullgraph=True) through the door, forward and backward, at two lengths."""
     module: Any = ops if name == "native" else ops.BACKENDS[name]

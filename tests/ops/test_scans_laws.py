@@ -20,7 +20,7 @@ def cut(x: Inputs, *index: slice) -> Inputs:
     return {name: value[index] if name.endswith("_BTE") else value for name, value in x.items()}
 
 
-@pytest.mark.parametrize("split", [0, 1, 17, 36, 37])
+@pytest.mark.parametrize("split", [0, 17, 37])
 @pytest.mark.parametrize("case", CASES)
 def test_split_anywhere_and_carried_is_whole(
     any_backend: ModuleType, case: str, split: int, seed: int

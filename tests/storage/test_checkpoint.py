@@ -66,10 +66,11 @@ def test_every_flipped_byte_is_found_and_the_file_named(written: Path, name: str
 @pytest.mark.parametrize("name", NAMES)
 def test_every_other_length_is_found_and_the_file_named(written: Path, name: str) -> None:
     whole = (written / name).read_bytes()
-    lengths = {0, 1, 8, len(whole) // 2, len(whole) - 1}
-    for data in [whole[:n] for n in sorted(lengths)] + [whole + b"\n", whole * 2]:
+    shorter = [whole[:n] for n in (0, 1, 8, len(whole) // 2, len(whole) - 1)]
+    for data in [*shorter, whole + b"\n", whole * 2]:
         (written / name).write_bytes(data)
-        with pytest.raises(DamagedCheckpoint, match=name):
+        reason = "" if name == "manifest.json" else f".*{len(whole)} bytes.*; got {len(data)}"
+        with pytest.raises(DamagedCheckpoint, match=f"{name}{reason}"):
             checkpoint.read(written)
     (written / name).unlink()
     with pytest.raises(DamagedCheckpoint, match=f"{name}.*No such file"):

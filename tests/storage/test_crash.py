@@ -274,51 +274,47 @@ def test_a_directory_whose_removal_was_cut_short_is_no_checkpoint(
             break
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to name descriptors")
 def test_data_are_flushed_before_a_name_points_at_them(
     tmp_path: Path, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a rename moves has been flushed, and the rename itself before the next one."""
+    """Bytes reach the disk before a rename names them, and each rename before the next."""
     run = RunDirectory.create(tmp_path / "run", CONFIG, BYTES)
     run.metrics.append({"step": 30})
-    dirty: set[str] = {str(tmp_path / "run/metrics.jsonl")}
+    unflushed = {run.path / "metrics.jsonl"}
+    unnamed: set[Path] = set()
     renamed: list[str] = []
-    real = {name: getattr(os, name) for name in ("write", "fsync", "replace", "rename", "mkdir")}
+    real = {name: getattr(os, name) for name in ("write", "replace")}
 
-    def path_of(descriptor: int) -> str:
-        return os.readlink(f"/proc/self/fd/{descriptor}")
+    def path_of(descriptor: int) -> Path:
+        return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
 
     def write(descriptor: int, data: bytes) -> Any:
-        dirty.update({path_of(descriptor), str(Path(path_of(descriptor)).parent)})
+        path = path_of(descriptor)
+        unflushed.update({path, path.parent} if path.parent != run.checkpoints else {path})
         return real["write"](descriptor, data)
 
     def fsync(descriptor: int) -> None:
-        dirty.discard(path_of(descriptor))
-        real["fsync"](descriptor)
+        path = path_of(descriptor)
+        unflushed.discard(path)
+        unnamed.difference_update([p for p in unnamed if p.parent == path])
 
     def rename(source: Path, target: Path) -> None:
-        still = [p for p in dirty if p == str(source) or p.startswith(f"{source}/")]
-        assert not still, f"{target.name} was named before {still} were flushed"
-        if target.name == "latest":
-            assert str(target.parent) not in dirty - {str(source.parent)} or renamed
-            assert "step-00000030" in renamed
-            assert not any("metrics" in p for p in dirty)
+        behind = [p for p in unflushed if p.is_relative_to(source)]
+        assert not behind, f"{target.name} was named before {behind} were flushed"
+        assert not unnamed, f"{target.name} was named before the names {unnamed} were flushed"
+        assert run.path / "metrics.jsonl" not in unflushed
+        unnamed.add(target)
         renamed.append(target.name)
-        dirty.add(str(target.parent))
         real["replace"](source, target)
 
-    def mkdir(path: Path, *arguments: Any) -> None:
-        dirty.add(str(Path(path).parent))
-        real["mkdir"](path, *arguments)
-
-    for name, function in [("write", write), ("fsync", fsync), ("mkdir", mkdir)]:
+    for name, function in {"write": write, "fsync": fsync}.items():
         monkeypatch.setattr(os, name, function)
-    monkeypatch.setattr(os, "replace", rename)
-    monkeypatch.setattr(os, "rename", rename)
-    if not Path("/proc/self/fd").exists():
-        pytest.skip("needs /proc to know which file a descriptor is")
+    for name in ("replace", "rename"):
+        monkeypatch.setattr(os, name, rename)
     run.save(make_checkpoint(30), best=True)
     assert renamed == ["step-00000030", "latest", "best"]
-    assert not dirty
+    assert not unnamed
     run.close()
 
 
@@ -338,6 +334,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(
         run.lock()
         with pytest.raises(DiskError, match=r"write training\.safetensors; got: File too large"):
             run.save(large)
+        assert not list(run.checkpoints.glob(".*"))
 
     assert in_child(fill) == 0
     with run:

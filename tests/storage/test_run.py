@@ -1,5 +1,6 @@
 """Run directories: made, read, kept in order, and resumed from what is whole."""
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import torch
 
 from runnel.errors import DiskError, InputError
 from runnel.storage import Checkpoint, DamagedCheckpoint, RunDirectory, holds_run, tensors
+from runnel.storage.series import Series
 
 Make = Callable[[int], Checkpoint]
 Same = Callable[[Checkpoint, Checkpoint], bool]
@@ -69,6 +71,31 @@ def test_a_directory_with_other_things_can_take_a_run(start: Start, tmp_path: Pa
     assert (tmp_path / "a" / "notes.txt").read_text() == "mine"
 
 
+def test_what_others_put_there_is_left_alone(start: Start, make_checkpoint: Make) -> None:
+    with start("a") as run:
+        run.save(make_checkpoint(10))
+    mine = [
+        *(run.path / name for name in (".tmp-mine", ".old-mine", "step-00000001")),
+        *(run.checkpoints / name for name in (".tmp-mine", ".old-mine", ".tmp-step-x", "step-1")),
+    ]
+    for path in mine:
+        path.mkdir()
+    with run:
+        run.lock()
+        for step in (20, 30, 40):
+            run.save(make_checkpoint(step))
+    assert all(path.is_dir() for path in mine)
+
+
+def test_a_directory_of_something_else_is_refused_untouched(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("config.json", ".tmp-config.json"):
+        (tmp_path / "a" / name).write_text("{}")
+    with pytest.raises(InputError, match="expected a directory without a run"):
+        start("a")
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [".tmp-config.json", "config.json"]
+
+
 def test_a_run_cannot_be_where_a_file_is(start: Start, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for name in ("file", "file/inner", "x" * 500):
@@ -77,19 +104,22 @@ def test_a_run_cannot_be_where_a_file_is(start: Start, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_cannot_be_written_is_a_disk_error(start: Start, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(DiskError, match="choose a directory that can be written"):
+def test_a_directory_that_cannot_be_written_is_a_disk_error(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "makedirs", refuse)
+    with pytest.raises(DiskError, match="write a; got: Permission denied; choose a directory"):
         start("a")
-    tmp_path.chmod(0o700)
 
 
 def test_two_trainers_on_one_directory_are_refused(start: Start) -> None:
     run = start("a")
     with pytest.raises(InputError, match=rf"another process \(pid {os.getpid()}\) is training"):
         RunDirectory.open(run.path).lock()
-    with pytest.raises(InputError, match="another process"):
+    with pytest.raises(InputError, match="which holds one"):
         start("a")
     run.close()
     RunDirectory.open(run.path).lock()
@@ -173,15 +203,16 @@ def test_damaged_ones_never_push_out_whole_ones(start: Start, make_checkpoint: M
 def test_a_resumed_run_has_the_best_that_it_had_then(
     start: Start,
     make_checkpoint: Make,
+    monkeypatch: pytest.MonkeyPatch,
     bests: tuple[int, ...],
     resumed: int,
     expected: int | None,
 ) -> None:
+    # Every directory stays, as if each had been among the last two or the best.
+    monkeypatch.setattr(Series, "_remove_old", lambda self, newest: None)
     with start("a") as run:
         for step in (10, 20, 30, 40):
             run.save(make_checkpoint(step), best=step in bests)
-            # Keep every directory, as if each had been among the last two or the best.
-            run._remove_old = lambda newest: None  # type: ignore[method-assign]
         _damage(run, 40)
         found, _ = run.find_resumable(must=False)
         assert found is not None
@@ -248,7 +279,7 @@ def test_an_orphan_that_is_a_link_is_removed_and_its_target_kept(
         run.save(make_checkpoint(5))
     (run.checkpoints / ".tmp-step-00000010").symlink_to(outside)
     (run.checkpoints / "step-00000015").symlink_to(outside)
-    (run.path / ".tmp-x").symlink_to(outside)
+    (run.path / ".tmp-README.md").symlink_to(outside)
     with run:
         run.lock()
         run.save(make_checkpoint(step))

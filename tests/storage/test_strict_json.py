@@ -84,6 +84,11 @@ def test_deepest_allowed_is_allowed() -> None:
         strict_json.parse(b'{"a": [' + data[6:-1] + b"]}", "x.json")
 
 
+def test_nothing_is_written_that_could_not_be_read() -> None:
+    with pytest.raises(ValueError, match="expected at most"):
+        strict_json.render({"text": "x" * strict_json.LARGEST})
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_no_nan_is_written(number: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -4,6 +4,7 @@ Nothing of a checkpoint is used before its SHA-256 has been checked: each file i
 memory, and what is parsed are the bytes that were hashed.
 """
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -25,6 +26,10 @@ MODEL, TRAINING, STATE, MANIFEST = (
 _NAME = re.compile(r"step-(\d{8,12})", re.ASCII)
 REPLACED = ".old-"
 """what the name of a checkpoint starts with while another of the same step takes its place"""
+
+
+REMOVED = f"{files.TEMPORARY}removed-"
+"""what the name of a checkpoint starts with while its files are removed one by one"""
 
 
 class DamagedCheckpoint(InputError):
@@ -90,9 +95,15 @@ def write(parent: Path, checkpoint: Checkpoint) -> Path:
     with files.disk_errors(target.name):
         files.remove(temporary)
         os.mkdir(temporary)
-        for name, parts in contents.items():
-            files.write_new(temporary / name, *parts)
-        files.flush_directory(temporary)
+        try:
+            for name, parts in contents.items():
+                files.write_new(temporary / name, *parts)
+            files.flush_directory(temporary)
+        except OSError:
+            # A full disk should not stay full of half a checkpoint.
+            with contextlib.suppress(OSError):
+                files.remove(temporary)
+            raise
         if target.is_symlink() or target.exists():
             files.remove(replaced)
             os.rename(target, replaced)
@@ -106,13 +117,13 @@ def recover(parent: Path) -> None:
     """Finish or undo what a crash interrupted; only the one who holds the lock may call this."""
     with files.disk_errors(parent.name):
         for path in sorted(parent.iterdir()):
-            if path.name.startswith(REPLACED):
-                target = parent / path.name.removeprefix(REPLACED)
-                if step_of(target.name) is None or target.exists():
-                    files.remove(path)
-                else:
-                    os.rename(path, target)
-            elif path.name.startswith(files.TEMPORARY):
+            prefix, _, rest = path.name.partition("step-")
+            target = parent / f"step-{rest}"
+            if step_of(target.name) is None:
+                continue
+            if prefix == REPLACED and not target.exists():
+                os.rename(path, target)
+            elif prefix in (REPLACED, files.TEMPORARY, REMOVED):
                 files.remove(path)
         files.flush_directory(parent)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -16,17 +16,17 @@ from runnel.storage import checkpoint as checkpoints
 from runnel.storage import files, strict_json, tensors
 from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint
 from runnel.storage.lock import WriterLock
+from runnel.storage.metrics import NAME as METRICS
 from runnel.storage.metrics import Metrics
+from runnel.storage.series import Series
 
 FORMAT = 1
 """of config.json; a run of a later format is refused"""
 CONFIG, TOKENIZER, MODEL = "config.json", "tokenizer.json", "model.safetensors"
 SAMPLES = "samples.md"
-_KEPT = 2
 _TEXTS = ("loss.svg", "README.md", SAMPLES)
+_FILES = (CONFIG, TOKENIZER, MODEL, METRICS, *_TEXTS)
 _SAMPLE_HEADING = re.compile(rb"^## step (\d{1,12})\b", re.IGNORECASE | re.MULTILINE)
-
-Pointer = Literal["latest", "best"]
 
 
 class RunDirectory:
@@ -39,6 +39,7 @@ class RunDirectory:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.metrics = Metrics(self.path)
+        self._series = Series(self.checkpoints)
         self._lock = WriterLock(self.path)
 
     @classmethod
@@ -47,6 +48,7 @@ class RunDirectory:
     ) -> Self:
         """Start a run in a directory that holds none, as its only writer."""
         run = cls(path)
+        _refuse_run(run.path)
         try:
             with files.disk_errors(run.path.name):
                 os.makedirs(run.path, exist_ok=True)
@@ -60,11 +62,7 @@ class RunDirectory:
             raise
         run.lock()
         try:
-            if holds_run(run.path):
-                raise InputError(
-                    f"expected a directory without a run; got {path}, which holds one; "
-                    "resume it or choose another --out"
-                )
+            _refuse_run(run.path)
             # The configuration comes last: with it the directory is a run.
             files.write_durably(run.path / TOKENIZER, strict_json.render(dict(tokenizer)))
             run.write_config(config)
@@ -90,10 +88,10 @@ class RunDirectory:
                 raise InputError("expected checkpoints to be a directory; got a link")
             with files.disk_errors(self.checkpoints.name):
                 os.makedirs(self.checkpoints, exist_ok=True)
-            with files.disk_errors(self.path.name):
-                for path in self.path.glob(f"{files.TEMPORARY}*"):
-                    files.remove(path)
-            checkpoints.recover(self.checkpoints)
+            self._series.recover()
+            # By name, for other things may stand in the directory too.
+            for name in _FILES:
+                files.remove(self.path / f"{files.TEMPORARY}{name}")
         except BaseException:
             self.close()
             raise
@@ -137,20 +135,15 @@ class RunDirectory:
         assert self._lock.held
         self.metrics.flush()
         files.flush(self.path / SAMPLES)
-        checkpoints.write(self.checkpoints, dataclasses.replace(checkpoint, best=best))
-        self._point("latest", checkpoint.step)
-        if best:
-            self._point("best", checkpoint.step)
-        self._remove_old(checkpoint.step)
+        self._series.save(dataclasses.replace(checkpoint, best=best))
 
     def latest(self) -> Path | None:
         """The directory of the newest checkpoint, by its pointer or else by looking."""
-        pointed = self._pointed("latest")
-        return pointed or next(iter(checkpoints.find(self.checkpoints)), None)
+        return self._series.latest()
 
     def best(self) -> Path | None:
         """The directory of the best checkpoint, or of the newest when none is known as the best."""
-        return self._pointed("best") or self.latest()
+        return self._series.best()
 
     def find_resumable(self, must: bool) -> tuple[Checkpoint | None, list[str]]:
         """The newest whole checkpoint, and why newer ones were skipped.
@@ -158,28 +151,19 @@ class RunDirectory:
         None in a run that has saved nothing yet. InputError when no checkpoint is whole; with
         `must` also when there is none, or when the newest one is damaged.
         """
-        skipped: list[str] = []
-        for path in checkpoints.find(self.checkpoints):
-            try:
-                found = checkpoints.read(path)
-            except DamagedCheckpoint as damage:
-                if must:
-                    raise DamagedCheckpoint(
-                        f"{damage}; --resume auto goes on from an earlier one"
-                    ) from None
-                skipped.append(str(damage))
-                continue
-            if self._lock.held:
-                self._repair_pointers(found)
-            return found, skipped
-        if skipped:
-            raise InputError(f"{skipped[0]}; no other is whole; start again with another --out")
-        if must:
+        found, damages = self._series.newest_whole()
+        if must and damages:
+            raise DamagedCheckpoint(f"{damages[0]}; --resume auto goes on from an earlier one")
+        if found is None and damages:
+            raise InputError(f"{damages[0]}; no other is whole; start again with another --out")
+        if found is None and must:
             raise InputError(
                 f"expected a checkpoint to resume; got {self.path}, which has none; "
                 "use --resume auto to start"
             )
-        return None, []
+        if found is not None and self._lock.held:
+            self._series.point_as_of(found)
+        return found, damages
 
     def publish(self, model: Mapping[str, Tensor]) -> None:
         """Write the weights that everyone who loads this run gets."""
@@ -210,48 +194,6 @@ class RunDirectory:
                 files.write_durably(path, text[: heading.start()])
                 return
 
-    def _point(self, pointer: Pointer, step: int) -> None:
-        name = checkpoints.directory_name(step)
-        files.write_durably(self.checkpoints / pointer, f"{name}\n".encode())
-
-    def _pointed(self, pointer: Pointer) -> Path | None:
-        try:
-            name = files.read_regular(self.checkpoints / pointer, 64).decode("ascii").strip()
-        except (InputError, UnicodeDecodeError):
-            return None
-        path = self.checkpoints / name
-        known = checkpoints.step_of(name) is not None and not path.is_symlink()
-        return path if known and path.is_dir() else None
-
-    def _remove_old(self, newest: int) -> None:
-        """Keep the last two up to `newest` and the best; later ones were damaged and redone."""
-        found = checkpoints.find(self.checkpoints)
-        kept = [path for path in found if (checkpoints.step_of(path.name) or 0) <= newest][:_KEPT]
-        for path in found:
-            if path not in kept and path != self._pointed("best"):
-                # A directory that is half removed should not look like a damaged checkpoint.
-                doomed = path.with_name(f"{files.TEMPORARY}removed-{path.name}")
-                with files.disk_errors(path.name):
-                    files.remove(doomed)
-                    os.rename(path, doomed)
-                    files.remove(doomed)
-
-    def _repair_pointers(self, resumed: Checkpoint) -> None:
-        """Make the pointers say what they said when `resumed` was the newest."""
-        latest, best = self._pointed("latest"), self._pointed("best")
-        here = self.checkpoints / checkpoints.directory_name(resumed.step)
-        if latest != here:
-            self._point("latest", resumed.step)
-        if resumed.best and best != here:
-            self._point("best", resumed.step)
-        elif not resumed.best and best is not None and best.name > here.name:
-            for path in checkpoints.find(self.checkpoints):
-                if path.name < here.name and _is_whole_and_best(path):
-                    self._point("best", checkpoints.step_of(path.name) or 0)
-                    return
-            with files.disk_errors("best"):
-                os.unlink(self.checkpoints / "best")
-
 
 def holds_run(path: str | Path) -> bool:
     """Whether a directory holds a run, begun or finished, whole or damaged."""
@@ -272,11 +214,12 @@ def read_config(path: Path) -> dict[str, Any]:
     return plain
 
 
-def _is_whole_and_best(path: Path) -> bool:
-    try:
-        return checkpoints.read(path).best
-    except DamagedCheckpoint:
-        return False
+def _refuse_run(path: Path) -> None:
+    if holds_run(path):
+        raise InputError(
+            f"expected a directory without a run; got {path}, which holds one; "
+            "resume it or choose another --out"
+        )
 
 
 def _what_else(path: Path) -> str:

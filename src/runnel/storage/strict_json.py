@@ -16,8 +16,14 @@ LONGEST_NUMBER = 64
 
 
 def render(value: dict[str, Any]) -> bytes:
-    """The object as indented ASCII JSON with a final newline; NaN and infinity are a ValueError."""
-    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode("ascii")
+    """The object as indented ASCII JSON with a final newline.
+
+    NaN, infinity and what would be too long to `parse` are a ValueError.
+    """
+    data = (json.dumps(value, indent=2, allow_nan=False) + "\n").encode("ascii")
+    if len(data) > LARGEST:
+        raise ValueError(f"expected at most {LARGEST} bytes of JSON; got {len(data)}")
+    return data
 
 
 def render_line(value: dict[str, Any]) -> bytes:

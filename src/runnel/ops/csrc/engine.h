@@ -33,9 +33,11 @@ struct Planes {
         store<A>(data + j, x.re, All<A>{});
         if constexpr (N::parts == 2) store<A>(data + pitch + j, x.im, All<A>{});
     }
-    INLINE void clear(int64_t j, int64_t count) const {
+    // The first channels, up to the end of a vector.
+    INLINE void clear(int64_t count) const {
+        constexpr int64_t n = Vector<A>::lanes;
         for (int part = 0; part < N::parts; part++) {
-            memset(data + part * pitch + j, 0, count * sizeof(A));
+            memset(data + part * pitch, 0, (count + n - 1) / n * n * sizeof(A));
         }
     }
 };
@@ -180,7 +182,7 @@ class Engine {
         const bool streaming = streams<Stored>(states, State::parts);
         const int64_t next = ahead(+1);
         for (int64_t k = begin(c); k < end(c); k++) {
-            if (cut_before(b, k)) h.clear(0, block_width);
+            if (cut_before(b, k)) h.clear(e1 - e0);
             const int64_t i = row(b, k);
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
                 cell.fetch(i + e + next);
@@ -230,7 +232,7 @@ class Engine {
                                         room, streaming);
                 carry.set(e - e0, conjugate(a) * adjoint);
             });
-            if (cut) carry.clear(0, block_width);
+            if (cut) carry.clear(e1 - e0);
             if (Cell::sums > 0 && (k % part == 0 || k == begin(c))) {
                 for (int64_t j = 0; j < 2 * room; j++) {
                     large_sums[j] += small_sums[j];
@@ -260,7 +262,7 @@ class Engine {
                 made.set(e - e0, made.get(e - e0) + product * input);
                 through.set(e - e0, product * a);
             });
-            if (cut_before(b, k)) through.clear(0, block_width);
+            if (cut_before(b, k)) through.clear(e1 - e0);
             if (k % 32 == 0 && vanished(through, e1 - e0)) break;
         }
         copy(through, through_row, e0, e1);
@@ -275,7 +277,7 @@ class Engine {
         LocalPlanes<State> made;
         start(through, made);
         for (int64_t k = begin(c); k < end(c); k++) {
-            if (cut_before(b, k)) through.clear(0, block_width);
+            if (cut_before(b, k)) through.clear(e1 - e0);
             const int64_t i = row(b, k);
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
                 Decay product = through.get(e - e0) * conjugate(cell.decay(i + e, e, lanes));
@@ -292,8 +294,8 @@ class Engine {
     }
 
     static void start(const LocalPlanes<Decay>& through, const LocalPlanes<State>& made) {
-        through.clear(0, block_width);
-        made.clear(0, block_width);
+        through.clear(block_width);
+        made.clear(block_width);
         for (int64_t j = 0; j < block_width; j++) through.data[j] = 1;
     }
 
@@ -316,7 +318,7 @@ class Engine {
     // What enters run c: the caller's state for run `outer`, which nothing of ours precedes.
     void enter(const LocalPlanes<State>& to, int64_t b, int64_t c, int64_t outer, int64_t e0,
                int64_t e1, const void* given, const RunPlanes<State>& entering) const {
-        to.clear(0, block_width);
+        to.clear(block_width);
         if (c != outer) {
             Planes<State> from = entering.run(b * plan.chunks + c);
             for (int part = 0; part < State::parts; part++) {

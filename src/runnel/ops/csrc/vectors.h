@@ -152,16 +152,25 @@ INLINE V<float> widen(Halves h) {
 
 // To the nearest bfloat16, ties to even; not-a-numbers stay so.
 INLINE Halves narrow(V<float> x) {
+#if defined(__AVX512F__)
+    // Half a unit more where the last bit that stays is odd; the table says: but for not-a-numbers.
+    __m512i bits = (__m512i)x;
+    __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
+    rounded = _mm512_mask_add_epi32(rounded, odd, bits, _mm512_set1_epi32(0x8000));
+    __m512 fixed =
+        _mm512_fixupimm_ps((__m512)rounded, (__m512)x, _mm512_set1_epi32(0x22), 0);
+    return (Halves)_mm512_cvtepi32_epi16(_mm512_srli_epi32((__m512i)fixed, 16));
+#else
     Words bits = (Words)x;
     Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
     rounded = (Words)(x == x ? rounded : Words{} + 0x7fc0u);
-#if defined(__AVX512F__)
-    return (Halves)_mm512_cvtepi32_epi16((__m512i)rounded);
-#elif defined(__AVX2__)
+#if defined(__AVX2__)
     __m256i packed = _mm256_packus_epi32((__m256i)rounded, (__m256i)rounded);
     return (Halves)_mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
 #else
     return __builtin_convertvector(rounded, Halves);
+#endif
 #endif
 }
 
