@@ -8,7 +8,6 @@ import pytest
 
 from runnel.ops import BACKENDS, _native
 
-
 SEED = int(os.environ.get("RUNNEL_TEST_SEED", random.randrange(1 << 31)))
 
 
