@@ -4,15 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runnel.errors import InputError
 from runnel.training.config import ScheduleConfig, TrainingConfig
 from runnel.training.schedule import Budget, Spent, rate
 
-_SHAPES = ("constant", "linear", "cosine")
+_ENDING = ("constant", "linear", "cosine")
+_SHAPES = (*_ENDING, "inverse-sqrt")
 
 
 @st.composite
 def schedules(draw: st.DrawFn) -> ScheduleConfig:
-    warmup = draw(st.floats(0, 1))
+    warmup = draw(st.floats(1e-6, 1))
     return ScheduleConfig(
         shape=draw(st.sampled_from(_SHAPES)),
         warmup=warmup,
@@ -37,7 +39,7 @@ def test_rate_rises_in_the_warmup_and_never_after(
         assert rate(early, config) >= rate(late, config) - 1e-12
 
 
-@pytest.mark.parametrize("shape", _SHAPES)
+@pytest.mark.parametrize("shape", _ENDING)
 def test_rate_at_the_corners(shape: str) -> None:
     config = ScheduleConfig(shape=shape, warmup=0.2, level=0.3, final=0.1)  # type: ignore[arg-type]
     assert rate(0.0, config) == 0
@@ -52,6 +54,30 @@ def test_cosine_falls_slowly_at_both_ends() -> None:
     config = ScheduleConfig(shape="cosine", warmup=0.0)
     assert rate(0.25, config) == pytest.approx((1 + 0.5**0.5) / 2)
     assert rate(0.75, config) == pytest.approx((1 - 0.5**0.5) / 2)
+
+
+@pytest.mark.parametrize("total", [500, 100_000])
+def test_inverse_square_root_after_so_many_steps(total: int) -> None:
+    schedule = ScheduleConfig(shape="inverse-sqrt", warmup_steps=80)
+    budgets = [TrainingConfig(steps=total), TrainingConfig(tokens=8 * total)]
+    budgets.append(TrainingConfig(minutes=total * 0.5 / 60))
+    for step in (0, 1, 40, 79, 80, 81, 320, 499):
+        exact = min((step + 0.5) / 80, (80 / (step + 0.5)) ** 0.5)
+        for budget in map(Budget.of, budgets):
+            spent, cost = Spent(step, 8 * step, 0.5 * step), Spent(1, 8, 0.5)
+            progress = budget.progress(spent, cost)
+            assert rate(progress, schedule, step + 0.5) == pytest.approx(exact)
+
+
+def test_a_budget_shorter_than_the_warmup_only_rises() -> None:
+    schedule = ScheduleConfig(shape="linear", warmup_steps=100)
+    factors = [rate((s + 0.5) / 50, schedule, s + 0.5) for s in range(50)]
+    assert factors == pytest.approx([(s + 0.5) / 100 for s in range(50)])
+
+
+def test_an_inverse_square_root_has_a_warmup() -> None:
+    with pytest.raises(InputError, match="warm-up"):
+        ScheduleConfig(shape="inverse-sqrt", warmup=0.0)
 
 
 @pytest.mark.parametrize("progress", [-0.1, 1.1, float("nan")])

@@ -69,10 +69,12 @@ class OptimizerConfig:
 class ScheduleConfig:
     """The learning rate against the budget: up over the warm-up, level, then down."""
 
-    shape: Literal["constant", "linear", "cosine"] = "cosine"
-    """how the rate falls after the level part"""
+    shape: Literal["constant", "linear", "cosine", "inverse-sqrt"] = "cosine"
+    """how the rate falls after the level part; inverse-sqrt: as 1 / sqrt(step), whatever the end"""
     warmup: float = 0.02
     """part of the budget over which the rate rises (fraction)"""
+    warmup_steps: int | None = None
+    """optimizer steps over which the rate rises; none: the fraction `warmup`"""
     level: float = 0.0
     """part of the budget after the warm-up at the peak rate (fraction)"""
     final: float = 0.0
@@ -84,6 +86,14 @@ class ScheduleConfig:
             raise InputError(
                 "schedule wants fractions with warmup + level <= 1 and final <= 1; got "
                 f"warmup={self.warmup}, level={self.level}, final={self.final}"
+            )
+        if self.warmup_steps is not None and self.warmup_steps < 0:
+            raise InputError(f"schedule wants warmup_steps of at least 0; got {self.warmup_steps}")
+        rising = self.warmup if self.warmup_steps is None else self.warmup_steps
+        if self.shape == "inverse-sqrt" and not rising + self.level:
+            raise InputError(
+                "an inverse-sqrt schedule falls from the end of its warm-up; got none; "
+                "set schedule.warmup_steps, 8000 say"
             )
 
 

@@ -7,23 +7,29 @@ from typing import Literal
 from runnel.training.config import ScheduleConfig, TrainingConfig
 
 
-def rate(progress: float, config: ScheduleConfig) -> float:
+def rate(progress: float, config: ScheduleConfig, steps: float = 0.0) -> float:
     """The factor of the peak learning rate when `progress` in [0, 1] of the budget is spent.
 
-    Up in a straight line over `warmup`, level over `level`, then down to `final` at the end.
+    Up in a straight line over the warm-up, level over `level`, then down, to `final` at the end or,
+    inverse-sqrt, never below it. `steps` is how many steps that progress took, for a warm-up of
+    so many.
     """
     if not 0 <= progress <= 1:
         raise ValueError(f"progress must lie in [0, 1]; got {progress}")
-    if progress < config.warmup:
-        return progress / config.warmup
-    if config.shape == "constant":
+    warmup = config.warmup
+    if config.warmup_steps is not None:
+        # Steps in the unit of progress, at what a step has cost so far.
+        warmup = config.warmup_steps * progress / steps if steps else 0.0
+    if progress < warmup:
+        return progress / warmup
+    full = warmup + config.level
+    if config.shape == "constant" or progress <= full:
         return 1.0
-    falling = 1 - config.warmup - config.level
-    if falling <= 0:
-        return 1.0
-    part = max(0.0, progress - config.warmup - config.level) / falling
+    if config.shape == "inverse-sqrt":
+        return max(config.final, math.sqrt(full / progress))
+    part = min(1.0, (progress - full) / (1 - full))
     down = part if config.shape == "linear" else (1 - math.cos(math.pi * part)) / 2
-    return 1 - (1 - config.final) * min(1.0, down)
+    return 1 - (1 - config.final) * down
 
 
 @dataclass(frozen=True)

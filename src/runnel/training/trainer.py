@@ -98,7 +98,8 @@ class Trainer:
             torch._foreach_mul_(gradients, clip / gradient_norm)
         tokens = sum(batch.tokens_BT.size for batch in batches)
         cost = Spent(1, tokens, self.spent.seconds / max(1, self.spent.steps))
-        factor = rate(self.budget.progress(self.spent, cost), training.schedule)
+        progress = self.budget.progress(self.spent, cost)
+        factor = rate(progress, training.schedule, self.spent.steps + 0.5)
         self._optimizers.step(factor)
         for parameter in self._parameters:
             parameter.grad = None
