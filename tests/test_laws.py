@@ -1,4 +1,4 @@
-"""The laws of runnel.mixer, for every mixer in the registry and every model made of it."""
+"""The laws of runnel.mixer, for every mixer in the registry, stacks of it, and every model."""
 
 # B batch, T time, D model width, S inputs of either kind (floats BTD or tokens BT)
 
@@ -12,16 +12,29 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from runnel.mixers import MIXERS
+from runnel.models import MODELS
 from runnel.models.stack import BlockConfig, StackConfig
 
 DIM, VOCAB = 12, 17
 LENGTHS = (1, 2, 7, 33)
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "attention": [{"window": 5}, {"window": 64}, {"window": 5, "positions": "learned", "heads": 3}],
+    "attention": [
+        {"window": 5},
+        {"window": 64},
+        {"window": 5, "positions": "learned", "heads": 3},
+        {"window": 5, "positions": "none", "restart": True},
+    ],
     "hgrn": [{}, {"state": "real"}, {"order": "norm-then-gate", "expansion": 0.5}],
     "mingru": [{}, {"candidate": "plain"}, {"learned_start": True, "expansion": 1.5}],
     "minlstm": [{}, {"candidate": "plain"}, {"learned_start": True, "expansion": 1.5}],
+}
+
+# The stack is tested with each mixer.
+MODEL_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "conv_attention": [{"stages": 1, "context": 8}, {"stages": 2, "context": 32, "tied": True}],
+    "gpt2": [{"context": 5}, {"context": 64, "heads": 3}],
+    "stack": [],
 }
 
 
@@ -43,27 +56,33 @@ def cases() -> Iterator[Any]:
             for level in ("mixer", "stack"):
                 yield pytest.param((name, options, level), id=f"{label}-{level}")
     yield pytest.param(("mingru,attention,hgrn", {}, "stack"), id="hybrid-stack")
+    for name in MODELS:
+        for options in MODEL_VARIANTS.get(name, [{}]):
+            label = "-".join([name, *(str(v) for v in options.values())])
+            yield pytest.param((name, options, "model"), id=label)
+
+
+def make(names: str, options: dict[str, Any], level: str) -> nn.Module:
+    if level == "model":
+        return MODELS[names](vocab_size=VOCAB, dim=DIM, layers=3, **options).build()
+    mixers = tuple(MIXERS[n](dim=DIM, **options) for n in names.split(","))
+    if level == "mixer":
+        return mixers[0].build()
+    block = BlockConfig(convolution=3, expansion=1.5)
+    return StackConfig(vocab_size=VOCAB, dim=DIM, layers=3, mixers=mixers, block=block).build()
 
 
 @pytest.fixture(params=cases())
 def case(request: pytest.FixtureRequest) -> Case:
-    names, options, level = request.param
     torch.manual_seed(7)
-    mixers = tuple(MIXERS[n](dim=DIM, **options) for n in names.split(","))
-    if level == "mixer":
-        module: nn.Module = mixers[0].build()
-    else:
-        block = BlockConfig(convolution=3, expansion=1.5)
-        module = StackConfig(
-            vocab_size=VOCAB, dim=DIM, layers=3, mixers=mixers, block=block
-        ).build()
+    module = make(*request.param)
     module.double().eval()
     with torch.no_grad():  # zero-initialised branches would make every law hold
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.3)
 
     def draw(batch: int, time: int) -> Tensor:
-        if level == "mixer":
+        if request.param[-1] == "mixer":
             return torch.randn(batch, time, DIM, dtype=torch.float64)
         return torch.randint(0, VOCAB, (batch, time))
 
@@ -98,7 +117,7 @@ def test_split_and_carried_equals_whole(case: Case, length: int) -> None:
 
 @pytest.mark.parametrize("carried", [False, True])
 def test_packed_with_resets_equals_apart(case: Case, carried: bool) -> None:
-    lengths = (4, 1, 9, 2)
+    lengths = (5, 1, 22, 2)  # groups of 4 or 16 begin in the middle of a row's
     pieces = [case.inputs(2, n) for n in lengths]
     state = case.forward(case.inputs(2, 6))[1] if carried else None
     reset_BT = torch.zeros(2, sum(lengths), dtype=torch.bool)
@@ -137,7 +156,7 @@ def test_batch_order_does_not_matter(case: Case) -> None:
 
 
 def test_no_output_depends_on_a_later_input(case: Case) -> None:
-    time = 9
+    time = 21
     x = case.inputs(1, time)
     if x.is_floating_point():
         x.requires_grad_(True)
@@ -181,7 +200,7 @@ def test_state_is_a_value(case: Case) -> None:
 
 
 def test_every_parameter_gets_a_gradient(case: Case) -> None:
-    y, _ = case.forward(case.inputs(2, 9))
+    y, _ = case.forward(case.inputs(2, 33))
     y.square().sum().backward()
     without = [n for n, p in case.module.named_parameters() if p.grad is None]
     assert not without

@@ -28,9 +28,26 @@ def test_mixers_of_a_family_have_as_many_parameters(mixer: str, family: str) -> 
     assert theirs == pytest.approx(ours, rel=0.02)
 
 
+@pytest.mark.parametrize("name", ["gpt2", "transformer-modern", "conv-attention"])
+def test_transformers_stand_in_the_same_table(name: str) -> None:
+    ours = count_parameters(RECIPES["mingru-stories"].make().model)
+    theirs = count_parameters(RECIPES[f"{name}-stories"].make().model)
+    assert theirs == pytest.approx(ours, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["gpt2-15m", "transformer-modern", "conv-attention-9m"])
+def test_a_step_of_the_transformers_reads_half_a_million_tokens(name: str) -> None:
+    training = RECIPES[name].make().training
+    assert training.batch * training.length * training.accumulate == 524_288
+    assert training.schedule.warmup_steps == 715
+
+
 def test_promised_sizes() -> None:
     assert count_parameters(RECIPES["mingru-270k"].make().model) <= 270_000
     assert count_parameters(RECIPES["mingru-18m"].make().model) == pytest.approx(17.6e6, rel=0.005)
+    assert count_parameters(RECIPES["gpt2-15m"].make().model) == pytest.approx(15.0e6, rel=0.005)
+    conv = RECIPES["conv-attention-9m"].make().model
+    assert count_parameters(conv) == pytest.approx(9.24e6, rel=0.005)
 
 
 def test_build_overrides_and_streams() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
+from runnel.ops.places import count_after, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class AttentionConfig(MixerConfig):
     """how many tokens each token sees, itself included"""
     positions: Literal["rotary", "learned", "none"] = "rotary"
     """rotary: relative angles; learned: a vector for each of `window` places, added to the input"""
+    restart: bool = False
+    """forget all at every window-th token of a sequence, instead of sliding over it"""
 
     def __post_init__(self) -> None:
         if self.dim < 1 or self.window < 1 or self.heads < 0:
@@ -88,39 +91,36 @@ class Attention(Mixer[AttentionState]):
         return AttentionState(keys, keys, count)
 
     def forward(
-        self, x_BTD: Tensor, state: AttentionState | None = None, reset_BT: Tensor | None = None
+        self,
+        x_BTD: Tensor,
+        state: AttentionState | None = None,
+        reset_BT: Tensor | None = None,
+        length_B: Tensor | None = None,
     ) -> tuple[Tensor, AttentionState]:
-        """See `Mixer.forward`."""
+        """See `Mixer.forward`; the state is that after the first `length_B` of each row, or all."""
         check_width(x_BTD, self.config.dim)
-        fresh, (batch, time, _) = state is None, x_BTD.shape
-        state = state or self.init_state(batch)
-        if reset_BT is None:
-            reset_BT = torch.zeros(batch, time, dtype=torch.bool, device=x_BTD.device)
-            plain = fresh and time <= self.config.window
-        else:
-            plain = False
-        count_BT = _places(reset_BT, state.count_B)
+        (batch, time, _), window = x_BTD.shape, self.config.window
+        before = self.init_state(batch) if state is None else state
+        kept = 0 if state is None else window
+        place_BT = places(before.count_B, time, reset_BT)
         if self.places_WD is not None:
-            x_BTD = x_BTD + self.places_WD[count_BT % self.config.window].to(x_BTD.dtype)
+            x_BTD = x_BTD + self.places_WD[place_BT % window].to(x_BTD.dtype)
         query, key, value = self._projected(x_BTD)
-        keys = torch.cat([state.keys_BNWH.to(key.dtype), key], dim=2)
-        values = torch.cat([state.values_BNWH.to(value.dtype), value], dim=2)
-        if plain:
-            y = F.scaled_dot_product_attention(
-                self._rotated(query, 0), self._rotated(key, 0), value, is_causal=True
-            )
-        else:
-            window = self.config.window
-            y = F.scaled_dot_product_attention(
-                self._rotated(query, window),
-                self._rotated(keys, 0),
-                values,
-                attn_mask=_within_reach(count_BT, window).unsqueeze(1),
-            )
-        count_B = count_BT[:, -1] + 1 if time else state.count_B
+        keys = torch.cat([before.keys_BNWH.to(key.dtype), key], dim=2)
+        values = torch.cat([before.values_BNWH.to(value.dtype), value], dim=2)
+        plain = state is None and reset_BT is None and time <= window
+        seen_BT = place_BT % window if self.config.restart else place_BT
+        y = F.scaled_dot_product_attention(
+            self._rotated(query, kept),
+            self._rotated(keys[:, :, window - kept :], 0),
+            values[:, :, window - kept :],
+            attn_mask=None if plain else _within_reach(seen_BT, window, kept).unsqueeze(1),
+            is_causal=plain,
+        )
+        count_B = count_after(before.count_B, place_BT, length_B)
         after = AttentionState(
-            _last(keys, state.keys_BNWH, count_B),
-            _last(values, state.values_BNWH, count_B),
+            _last(keys, before.keys_BNWH, count_B, length_B),
+            _last(values, before.values_BNWH, count_B, length_B),
             count_B,
         )
         return self.output(y.transpose(1, 2).flatten(2)), after
@@ -136,7 +136,8 @@ class Attention(Mixer[AttentionState]):
         query = self._rotated(query.to(keys.dtype), window - 1)
         scores = (query @ self._rotated(keys, 0).mT) * keys.shape[-1] ** -0.5
         age_W = torch.arange(window - 1, -1, -1, device=keys.device)
-        unseen = age_W > state.count_B[:, None, None, None]
+        seen_B = state.count_B % window if self.config.restart else state.count_B
+        unseen = age_W > seen_B[:, None, None, None]
         weights = torch.softmax(scores.masked_fill(unseen, -torch.inf), dim=-1)
         y_BD = (weights @ values).transpose(1, 2).flatten(1).to(x_BD.dtype)
         return self.output(y_BD), AttentionState(keys, values, state.count_B + 1)
@@ -159,25 +160,25 @@ class Attention(Mixer[AttentionState]):
         return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
 
 
-def _places(reset_BT: Tensor, count_B: Tensor) -> Tensor:
-    """How many tokens of its sequence came before each position."""
-    time = torch.arange(reset_BT.shape[1], device=reset_BT.device)
-    start_BT = torch.where(reset_BT, time, -count_B.unsqueeze(1)).cummax(1).values
-    return time - start_BT
-
-
-def _last(new_BNSH: Tensor, before_BNWH: Tensor, count_B: Tensor) -> Tensor:
-    """The last W entries, with zeros for those of earlier sequences."""
-    window = before_BNWH.shape[2]
-    kept = new_BNSH[:, :, new_BNSH.shape[2] - window :].to(before_BNWH.dtype)
+def _last(
+    new_BNSH: Tensor, before_BNWH: Tensor, count_B: Tensor, length_B: Tensor | None
+) -> Tensor:
+    """The last W entries up to each row's length, with zeros for those of earlier sequences."""
+    window, width = before_BNWH.shape[2:]
+    if length_B is None:
+        kept = new_BNSH[:, :, new_BNSH.shape[2] - window :]
+    else:
+        index_BW = length_B.unsqueeze(1) + torch.arange(window, device=length_B.device)
+        index = index_BW[:, None, :, None].expand(-1, new_BNSH.shape[1], -1, width)
+        kept = new_BNSH.gather(2, index)
     age_W = torch.arange(window - 1, -1, -1, device=count_B.device)
-    return kept * (age_W < count_B.unsqueeze(1))[:, None, :, None]
+    return kept.to(before_BNWH.dtype) * (age_W < count_B.unsqueeze(1))[:, None, :, None]
 
 
-def _within_reach(count_BT: Tensor, window: int) -> Tensor:
-    """Mask (B, T, W + T): which of W kept and T new keys each new position may see."""
-    time = torch.arange(count_BT.shape[1], device=count_BT.device)
-    key = torch.arange(-window, count_BT.shape[1], device=count_BT.device)
+def _within_reach(place_BT: Tensor, window: int, kept: int) -> Tensor:
+    """Mask (B, T, kept + T): which of the kept and the new keys each new position may see."""
+    time = torch.arange(place_BT.shape[1], device=place_BT.device)
+    key = torch.arange(-kept, place_BT.shape[1], device=place_BT.device)
     age_TS = time.unsqueeze(1) - key
     in_window = (age_TS >= 0) & (age_TS < window)
-    return in_window & (age_TS <= count_BT.unsqueeze(-1))
+    return in_window & (age_TS <= place_BT.unsqueeze(-1))

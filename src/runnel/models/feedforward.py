@@ -3,6 +3,7 @@
 # D model width, F hidden width
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
@@ -10,10 +11,11 @@ from torch.nn import functional as F
 
 from runnel.ops.fused import gated_silu, squared_relu
 
-Kind = Literal["gelu", "squared-relu", "gated"]
+Kind = Literal["gelu", "gelu-tanh", "squared-relu", "gated"]
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
+    "gelu-tanh": partial(F.gelu, approximate="tanh"),
     "squared-relu": squared_relu,
     "gated": gated_silu,
 }

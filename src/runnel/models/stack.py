@@ -28,7 +28,7 @@ class BlockConfig:
     norm: Literal["rms", "layer"] = "rms"
     """the normalisation before each part"""
     feedforward: Kind = "squared-relu"
-    """gelu, squared-relu, or gated (a gated linear unit)"""
+    """gelu, gelu-tanh (GPT-2's), squared-relu, or gated (a gated linear unit)"""
     expansion: float = 4.0
     """hidden width of the feed-forward part as a multiple of dim"""
     dropout: float = 0.0
@@ -106,19 +106,18 @@ class Block(nn.Module):
 
     def init_state(self, batch_size: int) -> BlockState:
         """The mixer's own, and zeros before the first token."""
-        weight_D = self.mixer_norm.weight
-        before = 0 if self.taps_KD is None else len(self.taps_KD) - 1
-        tail = weight_D.new_zeros(batch_size, before, len(weight_D), dtype=state_dtype(weight_D))
-        return BlockState(self.mixer.init_state(batch_size), tail)
+        return BlockState(self.mixer.init_state(batch_size), self._empty_tail(batch_size))
 
     def forward(
-        self, x_BTD: Tensor, state: BlockState, reset_BT: Tensor | None
+        self, x_BTD: Tensor, state: BlockState | None, reset_BT: Tensor | None
     ) -> tuple[Tensor, BlockState]:
         """The block's outputs (B, T, D) and the state after them."""
-        u_BTD, tail = x_BTD, state.tail_BPD
+        # A mixer that is told nothing of a state need not look for what it holds.
+        before = None if state is None else state.mixer
+        u_BTD, tail = x_BTD, self._empty_tail(len(x_BTD)) if state is None else state.tail_BPD
         if self.taps_KD is not None:
             u_BTD, tail = causal_convolution(x_BTD, self.taps_KD, tail, reset_BT)
-        y_BTD, mixer = self.mixer(self.mixer_norm(self.pointwise(u_BTD)), state.mixer, reset_BT)
+        y_BTD, mixer = self.mixer(self.mixer_norm(self.pointwise(u_BTD)), before, reset_BT)
         x_BTD = x_BTD + self.dropout(y_BTD)
         return self._channels(x_BTD), BlockState(mixer, tail)
 
@@ -129,6 +128,11 @@ class Block(nn.Module):
             u_BD, tail = causal_convolution_step(x_BD, self.taps_KD, tail)
         y_BD, mixer = self.mixer.step(self.mixer_norm(self.pointwise(u_BD)), state.mixer)
         return self._channels(x_BD + self.dropout(y_BD)), BlockState(mixer, tail)
+
+    def _empty_tail(self, batch_size: int) -> Tensor:
+        weight_D = self.mixer_norm.weight
+        before = 0 if self.taps_KD is None else len(self.taps_KD) - 1
+        return weight_D.new_zeros(batch_size, before, len(weight_D), dtype=state_dtype(weight_D))
 
     def _channels(self, x: Tensor) -> Tensor:
         return x + self.dropout(self.feedforward(self.feedforward_norm(x)))
@@ -164,9 +168,9 @@ class Stack(Model[tuple[BlockState, ...]]):
     ) -> tuple[Tensor, tuple[BlockState, ...]]:
         """See `Model.forward`."""
         x_BTD = self.embedding(tokens_BT)
-        state = self.init_state(len(tokens_BT)) if state is None else state
+        states = state or (None,) * self.config.layers
         after = []
-        for block, before in zip(self._blocks(), state, strict=True):
+        for block, before in zip(self._blocks(), states, strict=True):
             x_BTD, block_state = block(x_BTD, before, reset_BT)
             after.append(block_state)
         return self.head(self.norm(x_BTD)), tuple(after)
