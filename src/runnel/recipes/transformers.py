@@ -39,25 +39,26 @@ def transformer_modern() -> Recipe:
 
 
 def conv_attention_9m() -> Recipe:
-    """Convolution-attention of 9.24 M parameters: a context of 1024 in 16 positions of width 384."""
+    """Convolution-attention of 9.24 M parameters: 1024 tokens in 16 positions of width 384."""
     model = ConvAttentionConfig(vocab_size=_GPT2_VOCABULARY, dim=48, layers=17, tied=True)
     return _large(model, length=model.context)
 
 
 def gpt2_stories() -> Recipe:
     """GPT-2 on the bundled corpus, for two minutes on two CPU cores."""
-    return _quick(GPT2Config(dim=96, layers=4, context=512), 6e-3)
+    return _quick(GPT2Config(dim=90, layers=4, heads=3, context=512), 6e-3)
 
 
 def transformer_modern_stories() -> Recipe:
     """The modern transformer on the bundled corpus, for two minutes on two CPU cores."""
-    attention = AttentionConfig(dim=96, window=512)
-    return _quick(StackConfig(dim=96, layers=4, mixers=(attention,), block=_MODERN), 1.2e-2)
+    attention = AttentionConfig(dim=96, heads=3, window=512)
+    block = replace(_MODERN, expansion=2.5)
+    return _quick(StackConfig(dim=96, layers=4, mixers=(attention,), block=block), 1.2e-2)
 
 
 def conv_attention_stories() -> Recipe:
     """Convolution-attention on the bundled corpus, for two minutes on two CPU cores."""
-    return _quick(ConvAttentionConfig(dim=32, layers=7, stages=2, context=512), 1.2e-2)
+    return _quick(ConvAttentionConfig(dim=34, layers=5, stages=2, context=512), 1.2e-2)
 
 
 def _large(model: ModelConfig, length: int = 256) -> Recipe:
