@@ -117,7 +117,7 @@ def test_split_and_carried_equals_whole(case: Case, length: int) -> None:
 
 @pytest.mark.parametrize("carried", [False, True])
 def test_packed_with_resets_equals_apart(case: Case, carried: bool) -> None:
-    lengths = (5, 1, 22, 2)  # groups of 4 or 16 begin in the middle of a row's
+    lengths = (5, 1, 22, 2)
     pieces = [case.inputs(2, n) for n in lengths]
     state = case.forward(case.inputs(2, 6))[1] if carried else None
     reset_BT = torch.zeros(2, sum(lengths), dtype=torch.bool)

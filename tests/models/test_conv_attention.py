@@ -149,4 +149,4 @@ def test_blocks_are_spread_evenly_the_rest_outermost() -> None:
 )
 def test_impossible_dimensions_are_refused(options: dict[str, int], hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
-        ConvAttentionConfig(**({"dim": 4, "layers": 1} | options))
+        ConvAttentionConfig(**({"dim": 4, "layers": 1} | options))  # type: ignore[arg-type]
