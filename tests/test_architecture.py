@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "data": set(),
     "tasks": {"data"},
     "storage": {"models", "data"},
-    "inference": {"storage", "models", "data"},
+    "inference": {"storage", "models", "mixers", "ops", "data"},
     "training": {"storage", "inference", "models", "data", "tasks"},
     "serving": {"inference", "storage"},
     "reports": {"training", "inference", "tasks", "data"},

@@ -77,3 +77,32 @@ def test_impossible_dimensions_are_refused(field: str, value: object) -> None:
 def test_attention_refuses_impossible_heads(positions: str, heads: int, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
         MIXERS["attention"](dim=16, positions=positions, heads=heads)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_recomputing_gives_the_same_gradients_from_fewer_kept_bytes(dtype: torch.dtype) -> None:
+    model = stack("mingru", "hgrn", block=BlockConfig(dropout=0.2)).train()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    tokens_BT = torch.randint(0, 19, (4, 50))
+    found = []
+    for recompute in (False, True):
+        model.recompute = recompute
+        kept = [0]
+
+        def count(x: torch.Tensor, kept: list[int] = kept) -> torch.Tensor:
+            kept[0] += x.nbytes
+            return x
+
+        torch.manual_seed(0)
+        saved = torch.autograd.graph.saved_tensors_hooks(count, lambda x: x)
+        with saved, torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
+            logits_BTV, _ = model(tokens_BT)
+        grads = torch.autograd.grad(logits_BTV.float().square().mean(), list(model.parameters()))
+        found.append((kept[0], logits_BTV, grads))
+    (all_bytes, expected, expected_grads), (few_bytes, logits_BTV, grads) = found
+    assert few_bytes < 0.5 * all_bytes
+    assert torch.equal(logits_BTV, expected)
+    for grad, other in zip(grads, expected_grads, strict=True):
+        assert torch.equal(grad, other)

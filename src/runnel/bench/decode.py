@@ -1,65 +1,138 @@
-"""Decoding, one stream: seconds per token after prompts of growing length."""
+"""Decoding, one stream: seconds per token after prompts of growing length, and beside peers."""
 
+# B batch, T time, V vocabulary
+
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from runnel.bench.measure import copy_gb_per_s, in_turns, machine, matmul_gflops
+from runnel.bench import peers
+from runnel.bench.bounds import reading, weights_read
+from runnel.bench.report import Contestant, Maker, Report
+from runnel.inference.engine import Native, Plain, Stepper, stepper_for
 from runnel.models.model import Model
+from runnel.models.size import count_parameters
 
 POSITIONS = (10, 100, 1_000, 10_000)
 _BURST = 20
+_PEERS_AT = 100
 
 
-def measure(model: Model[Any], name: str, positions: tuple[int, ...] = POSITIONS) -> dict[str, Any]:
-    """Time bursts of single steps after prompts of each length, in turns.
+def measure(
+    report: Report, model: Model[Any], name: str, positions: tuple[int, ...] = POSITIONS
+) -> None:
+    """Bursts of single steps after prompts of each length, then beside peers.
 
-    `ratio_to_ours` is the time against that after the shortest prompt: 1 says that the cost of a
-    token does not depend on its position.
+    In the first contests ratios are taken to the shortest prompt: 1 says that the cost of a token
+    does not depend on its position.
     """
     model.eval()
-    contestants = {str(p): _burst(model, p) for p in positions}
-    timings = in_turns(contestants, rounds=15, warmup=3)
-    first = timings[str(positions[0])].median
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    copy = copy_gb_per_s()
-    rows = [
-        {
-            "name": f"{name} after {position:,} tokens",
-            "peer": None,
-            "shape": {"batch": 1, "position": position},
-            "dtype": "float32",
-            "seconds": timings[str(position)].median / _BURST,
-            "spread": [timings[str(position)].low / _BURST, timings[str(position)].high / _BURST],
-            "ratio_to_ours": timings[str(position)].median / first,
-            "fraction_of_bound": weights / (copy * 1e9) / (timings[str(position)].median / _BURST),
-            "peak_bytes": None,
+    size = {"parameters": count_parameters(model.config)}
+    steppers: dict[str, Callable[[], Stepper]] = {"float32": lambda: stepper_for(model)}
+    if isinstance(stepper_for(model), Native):
+        steppers["bfloat16"] = lambda: Native(model, torch.bfloat16)
+    for dtype, make in steppers.items():
+        stepper = make()
+        makers: dict[str, Maker] = {
+            f"{p}": lambda p=p, stepper=stepper: _ours(model, stepper, p, f"after {p:,} tokens")
+            for p in positions
         }
-        for position in positions
-    ]
-    bounds = {
-        "copy_gb_per_s": copy,
-        "matmul_gflop_per_s": {"float32": matmul_gflops(torch.float32)},
+        report.contest(f"{name} by position, {dtype}", size, makers, bound=reading())
+    makers = {
+        f"runnel {dtype}": lambda make=make: _ours(model, make(), _PEERS_AT, None)
+        for dtype, make in steppers.items()
     }
-    return {"machine": machine(), "bounds": bounds, "rows": rows}
+    makers |= {
+        "model.step": lambda: _ours(model, Plain(model), _PEERS_AT, None),
+        "Hugging Face GPT-2": lambda: _gpt2(model),
+        "minGRU-pytorch": lambda: _min_lm(model),
+    }
+    report.contest(f"{name} beside peers", size, makers, bound=reading())
 
 
-def _burst(model: Model[Any], position: int) -> Any:
-    generator = torch.Generator().manual_seed(0)
-    vocabulary = model.config.vocab_size
-    prompt_BT = torch.randint(0, vocabulary, (1, position), generator=generator)
+def _ours(model: Model[Any], stepper: Stepper, position: int, note: str | None) -> Contestant:
     with torch.inference_mode():
         state = None
-        for chunk_BT in prompt_BT.split(1024, dim=1):
+        for chunk_BT in _prompt(model, position).split(1024, dim=1):
             _, state = model(chunk_BT, state)
-    token_B = torch.zeros(1, dtype=torch.int64)
+    start = stepper.enter(state)
 
     def burst() -> Tensor:
-        after = state
-        with torch.inference_mode():
-            for _ in range(_BURST):
-                logits_BV, after = model.step(token_B, after)
+        after = start
+        for token in range(_BURST):
+            logits_BV, after = stepper.step(token, after)
         return logits_BV
 
+    native = isinstance(stepper, Native)
+    half = native and stepper.weights is torch.bfloat16
+    return Contestant(
+        call=burst,
+        units=_BURST,
+        peer=None if native else "model.step",
+        dtype="bfloat16" if half else "float32",
+        work=stepper.bytes if native else 4 * weights_read(model),
+        note=note,
+    )
+
+
+def _gpt2(ours: Model[Any]) -> Contestant:
+    config = ours.config
+    context = _PEERS_AT + _BURST
+    model: Any = peers.gpt2(config.vocab_size, config.dim, count_parameters(config), context).eval()
+    prompt_BT = _prompt(ours, _PEERS_AT)
+    with torch.inference_mode():
+        cache = model(prompt_BT, use_cache=True).past_key_values
+
+    def step(token_BT: Tensor) -> None:
+        model(token_BT, past_key_values=cache, use_cache=True)
+
+    burst = _burst(step, lambda: cache.crop(_PEERS_AT))
+    return Contestant(
+        call=burst, peer="Hugging Face GPT-2", units=_BURST, work=4 * weights_read(model)
+    )
+
+
+def _min_lm(ours: Model[Any]) -> Contestant:
+    config = ours.config
+    model: Any = peers.min_lm(
+        config.vocab_size, config.dim, config.layers, convolution=False
+    ).eval()
+    prompt_BT = _prompt(ours, _PEERS_AT)
+    with torch.inference_mode():
+        _, start = model(prompt_BT, return_prev_hiddens=True)
+    state = [start]
+
+    def step(token_BT: Tensor) -> None:
+        _, state[0] = model(token_BT, return_prev_hiddens=True, prev_hiddens=state[0])
+
+    def rewind() -> None:
+        state[0] = start
+
+    note = "without its convolution, with which it cannot decode"
+    burst = _burst(step, rewind)
+    return Contestant(
+        call=burst,
+        peer="minGRU-pytorch minLM",
+        units=_BURST,
+        work=4 * weights_read(model),
+        note=note,
+    )
+
+
+def _burst(step: Callable[[Tensor], None], rewind: Callable[[], None]) -> Callable[[], None]:
+    token_BT = torch.zeros(1, 1, dtype=torch.int64)
+
+    def burst() -> None:
+        rewind()
+        with torch.inference_mode():
+            for _ in range(_BURST):
+                step(token_BT)
+
     return burst
+
+
+def _prompt(model: Model[Any], length: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, model.config.vocab_size, (1, length), generator=generator)

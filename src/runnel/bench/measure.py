@@ -19,17 +19,46 @@ class Timing(NamedTuple):
     """a quarter of the calls took more"""
 
 
+class Pace(NamedTuple):
+    """How long to measure."""
+
+    rounds: int = 15
+    warmup: int = 3
+    seconds: float = 20.0
+    """of one contest, warm-up included; past them only the least rounds are made"""
+    least: int = 3
+    """rounds that are made however long they take, at least two"""
+
+
+QUICK = Pace(rounds=5, warmup=1, seconds=3.0)
+
+
 def in_turns(
-    contestants: Mapping[str, Callable[[], object]], *, rounds: int = 15, warmup: int = 3
+    contestants: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 15,
+    warmup: int = 3,
+    budget: float = float("inf"),
+    least: int = 3,
 ) -> dict[str, Timing]:
-    """Median and quartiles of each contestant's seconds, called in turns for so many rounds."""
+    """Median and quartiles of each contestant's seconds, called in turns for so many rounds.
+
+    After `budget` seconds the warm-up ends, and the rounds at the `least`.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(warmup + rounds):
+    begin = time.perf_counter()
+    turn = 0
+    while turn < warmup + rounds:
         for name, call in contestants.items():
             start = time.perf_counter()
             call()
             if turn >= warmup:
                 seconds[name].append(time.perf_counter() - start)
+        turn += 1
+        if time.perf_counter() - begin > budget:
+            turn = max(turn, warmup)
+            if turn >= warmup + least:
+                break
     return {name: _timing(values) for name, values in seconds.items()}
 
 
@@ -37,11 +66,12 @@ def machine() -> dict[str, Any]:
     """What this machine is, as every report states it."""
     return {
         "processor": processor(),
-        "cores": torch.get_num_threads(),
+        "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
     }
 
 
@@ -55,21 +85,6 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def matmul_gflops(dtype: torch.dtype, size: int = 1024) -> float:
-    """10^9 floating-point operations a second in a square product."""
-    a, b = torch.randn(2, size, size).to(dtype)
-    timing = in_turns({"product": lambda: a @ b}, rounds=7, warmup=2)["product"]
-    return 2 * size**3 / timing.median / 1e9
-
-
-def copy_gb_per_s(megabytes: int = 256) -> float:
-    """10^9 bytes a second, read and written, in a large copy."""
-    source = torch.randn(megabytes * 250_000)
-    target = torch.empty_like(source)
-    timing = in_turns({"copy": lambda: target.copy_(source)}, rounds=7, warmup=2)["copy"]
-    return 2 * source.nbytes / timing.median / 1e9
-
-
 def _timing(values: list[float]) -> Timing:
-    low, median, high = statistics.quantiles(values, n=4)
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return Timing(median, low, high)

@@ -1,47 +1,167 @@
-"""runnel bench: speed beside measured bounds."""
+"""runnel bench: speed and memory beside peers and beside measured bounds."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
+from typing import TYPE_CHECKING, Any
 
-from runnel.commands.verb import Verb, print_json, print_table
+from runnel.commands.verb import Verb, positive, print_json
 from runnel.errors import InputError
+
+if TYPE_CHECKING:
+    from runnel.bench.report import Report
 
 KINDS = ("ops", "train", "decode", "prefill")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The flags."""
-    parser.add_argument("kind", metavar="KIND", help="decode; ops, train and prefill come later")
-    parser.add_argument("--recipe", default="mingru-stories", metavar="RECIPE", help="whose model")
+    add = parser.add_argument
+    add("kind", metavar="KIND", help=", ".join(KINDS))
+    add(
+        "--recipe", default="mingru-18m", metavar="RECIPE", help="whose model (default: mingru-18m)"
+    )
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any field of the recipe, such as model.dim=192",
+    )
+    add("--only", metavar="TEXT", help="the contests whose title has this text in it")
+    add("--quick", action="store_true", help="fewer rounds, shapes and lengths")
+    add("--plot", metavar="FILE", help="ops: draw time and memory against length (.svg, .png)")
+    add("--batch", type=positive(int), default=8, metavar="N", help="train: sequences (8)")
+    add(
+        "--length", type=positive(int), default=512, metavar="N", help="train: tokens of each (512)"
+    )
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="train: format of matrix products",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure and print a table."""
+    """Measure, then print a table or JSON."""
     from runnel.configuration import suggest
 
     if args.kind not in KINDS:
         raise InputError(
             f"expected one of {', '.join(KINDS)}; got {args.kind!r}; {suggest(args.kind, KINDS)}"
         )
-    if args.kind != "decode":
-        raise InputError(f"expected bench decode; got {args.kind}, which is not there yet")
-    from runnel.bench.decode import measure
-    from runnel.recipes import build
+    from runnel.bench.measure import QUICK, Pace
+    from runnel.bench.report import Report
 
-    found = measure(build(args.recipe), args.recipe)
+    show = _progress if sys.stderr.isatty() else _silent
+    report = Report(QUICK if args.quick else Pace(), args.only, show)
+    _measure(report, args)
+    found = report.result()
+    if args.plot and args.kind == "ops":
+        _draw(found["rows"], args.plot)
+    if not found["rows"]:
+        raise InputError(f"expected a part of a contest's title for --only; got {args.only!r}")
     if args.json:
         print_json(found)
+    else:
+        _print(found)
+
+
+def _measure(report: Report, args: argparse.Namespace) -> None:
+    from runnel.bench import decode, lengths, ops, prefill, train
+    from runnel.recipes import adjusted, recipe
+
+    if args.kind == "ops":
+        ops.measure(report, ops.SHAPES[:1] if args.quick else ops.SHAPES)
+        if args.plot:
+            lengths.measure(report, lengths.LENGTHS[:3] if args.quick else lengths.LENGTHS)
         return
+    model = adjusted(recipe(args.recipe), args.set).model.build()
+    if args.kind == "decode":
+        positions = decode.POSITIONS[:3] if args.quick else decode.POSITIONS
+        decode.measure(report, model, args.recipe, positions)
+    elif args.kind == "prefill":
+        lengths = prefill.LENGTHS[:1] if args.quick else prefill.LENGTHS
+        prefill.measure(report, model, args.recipe, lengths)
+    else:
+        import torch
+
+        from runnel.training.precision import choose_precision
+
+        dtype = choose_precision(args.precision, torch.device("cpu"))
+        train.measure(
+            report, model.config, args.recipe, batch=args.batch, length=args.length, dtype=dtype
+        )
+
+
+def _draw(rows: list[dict[str, Any]], file: str) -> None:
+    from pathlib import Path
+
+    from runnel.bench import lengths
+
+    path = Path(file)
+    if path.suffix not in (".svg", ".png", ".pdf") or not path.parent.is_dir():
+        raise InputError(f"expected a .svg, .png or .pdf in a directory that exists; got {file}")
+    lengths.draw(rows, path)
+
+
+def _progress(title: str) -> None:
+    sys.stderr.write(f"{title}\n")
+
+
+def _silent(title: str) -> None:
+    pass
+
+
+def _print(found: dict[str, Any]) -> None:
     machine, bounds = found["machine"], found["bounds"]
-    print(f"{machine['processor']}, {machine['cores']} threads, torch {machine['torch']}")
-    print(f"copy {bounds['copy_gb_per_s']:.1f} GB/s read and written")
-    rows = [("one stream", "us/token", "quartiles", "against the first")]
-    for row in found["rows"]:
-        low, high = (1e6 * s for s in row["spread"])
-        ratio = f"{row['ratio_to_ours']:.2f}"
-        rows.append((row["name"], f"{1e6 * row['seconds']:.0f}", f"{low:.0f} to {high:.0f}", ratio))
-    print_table(rows)
+    print(f"{machine['processor']}, {machine['instructions']}, {machine['threads']} threads")
+    print(f"torch {machine['torch']}, Python {machine['python']}, {machine['date']}")
+    rates = [
+        f"{name[:4]} {bounds[name]:.1f} GB/s"
+        for name in ("copy_gb_per_s", "read_gb_per_s")
+        if bounds[name]
+    ]
+    rates += [f"{d} products {x:.0f} GFLOP/s" for d, x in bounds["matmul_gflop_per_s"].items()]
+    print("measured bounds: " + ", ".join(rates))
+    for (name, shape), rows in itertools.groupby(
+        found["rows"],
+        lambda row: (row["name"], " ".join(f"{k} {v:,}" for k, v in row["shape"].items())),
+    ):
+        print(f"\n{name}; {shape}")
+        print(f"  {'':24}{'median':>10}  {'quartiles':>15}{'ratio':>8}{'bound':>7}{'peak':>10}")
+        for row in rows:
+            _print_row(row)
 
 
-VERB = Verb("bench", "speed beside measured bounds", declare, run, "runnel bench decode")
+def _print_row(row: dict[str, Any]) -> None:
+    who = row["peer"] or "runnel"
+    if row["seconds"] is None:
+        print(f"  {who:24}{row['note'].split('; ')[-1]}")
+        return
+    unit, scale = next(
+        (u, s)
+        for u, s in (("s", 1.0), ("ms", 1e3), ("us", 1e6))
+        if row["seconds"] * s >= 1 or u == "us"
+    )
+    low, high = (x * scale for x in row["spread"])
+    bound = "" if row["fraction_of_bound"] is None else f"{row['fraction_of_bound']:.2f}"
+    print(
+        f"  {who:24}"
+        f"{row['seconds'] * scale:>7.4g} {unit:<2}  {f'{low:.4g} to {high:.4g}':>15}"
+        f"{row['ratio_to_ours']:>8.2f}{bound:>7}{row['peak_bytes'] / 1e6:>7.1f} MB"
+    )
+    if row["note"]:
+        print(f"    {row['note']}")
+
+
+VERB = Verb(
+    "bench",
+    "speed and memory beside peers and beside measured bounds: ops, train, decode, prefill",
+    declare,
+    run,
+    "runnel bench decode\nrunnel bench ops --only mingru_scan --quick\nrunnel bench train --json",
+)

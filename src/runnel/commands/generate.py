@@ -26,6 +26,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=natural, default=0, metavar="N", help="what is drawn (default: 0)")
     add("--stop", action="append", default=[], metavar="TEXT", help="end before this text")
     add("--device", default="auto", metavar="auto|cpu|cuda", help="where to compute")
+    add(
+        "--weights",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="format of the matrices on a CPU: bfloat16 is up to twice as fast and rounds them",
+    )
     add("--chat", action="store_true", help="take turns, in one stream that keeps its state")
 
 
@@ -35,13 +41,15 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("expected --chat or --json; got both; a conversation is for people")
     if args.chat and args.stop:
         raise InputError("expected --chat or --stop; got both; a turn ends with its line")
+    import torch
+
     from runnel.inference import Sampling, Session
     from runnel.storage.load import load_model
     from runnel.training.precision import choose_device
 
     sampling = Sampling(temperature=args.temperature, top_k=args.top_k, top_p=args.top_p)
     model = load_model(args.run).to(choose_device(args.device))
-    session = Session.start(model, args.seed)
+    session = Session.start(model, args.seed, getattr(torch, args.weights))
     if args.chat:
         _converse(session, args, sampling)
         return

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from runnel.data.tokenizers import Tokenizer
 from runnel.errors import InputError
+from runnel.inference.engine import Stepper, stepper_for
 from runnel.inference.reading import chunk_length, device_of, reading
 from runnel.inference.sampling import Sampling, pick
 from runnel.inference.state_file import Stream, load_stream, save_stream
@@ -31,10 +32,14 @@ class Session:
     the other. Made by `Session.start` or `Session.load`.
     """
 
-    def __init__(self, model: Model[Any], stream: Stream) -> None:
-        self.model = model
+    def __init__(
+        self, model: Model[Any], stream: Stream, weights: torch.dtype = torch.float32
+    ) -> None:
+        self.model, self.weights = model, weights
         self.tokenizer = tokenizer_of(model)
+        # The model's state, or that of the stepper while there is one.
         self._state: Any = stream.state
+        self._stepper: Stepper | None = None
         self._logits_BV = stream.logits_BV
         self._position = stream.position
         self._generator = stream.generator
@@ -43,15 +48,21 @@ class Session:
         """why the last `write` came to its end; none while it has not"""
 
     @classmethod
-    def start(cls, model: Model[Any], seed: int = 0) -> "Session":
-        """A stream at the start of a document, the end token read; `seed` decides what is drawn."""
+    def start(
+        cls, model: Model[Any], seed: int = 0, weights: torch.dtype = torch.float32
+    ) -> "Session":
+        """A stream at the start of a document, the end token read; `seed` decides what is drawn.
+
+        `weights` is the format in which the native step reads matrices: bfloat16 is up to twice as
+        fast and rounds them.
+        """
         if not isinstance(seed, int) or seed < 0:
             raise InputError(f"seed must be a whole number from 0; got {seed!r}")
         with reading(model):
             state = model.init_state(1)
         # The logits are a placeholder until the end token is read, on the next line.
         stream = Stream(state, torch.empty(1, 0), 0, np.random.default_rng(seed))
-        session = cls(model, stream)
+        session = cls(model, stream, weights)
         session.begin()
         return session
 
@@ -72,6 +83,7 @@ class Session:
     def read(self, content: str | Sequence[int] | NDArray[Any] | Tensor) -> None:
         """Read a text or tokens in chunks of bounded memory; an end token begins a document."""
         tokens_N = self._tokens(content)
+        self._leave_stepper()
         if len(tokens_N) == 1:
             self._step(int(tokens_N[0]))
             return
@@ -102,7 +114,7 @@ class Session:
 
     def fork(self) -> "Session":
         """A second stream that goes on from here; what either does, the other does not see."""
-        return Session(self.model, self._stream())
+        return Session(self.model, self._stream(), self.weights)
 
     def save(self, path: str | Path) -> None:
         """Write the stream into one file, which `load` takes up to the bit."""
@@ -114,10 +126,12 @@ class Session:
         return cls(model, load_stream(Path(path), model))
 
     def _stream(self) -> Stream:
+        self._leave_stepper()
         generator = copy.deepcopy(self._generator)
         return Stream(self._state, self._logits_BV, self._position, generator)
 
     def _write(self, tokens: int, sampling: Sampling, stops: StopFilter) -> Iterator[str]:
+        self._leave_stepper()
         decoder = self.tokenizer.decoder()
         finished: Literal["tokens", "end"] = "tokens"
         for _ in range(tokens):
@@ -140,11 +154,19 @@ class Session:
             yield piece
 
     def _step(self, token: int) -> None:
-        with reading(self.model):
-            state = self.model.init_state(1) if token == self.tokenizer.end else self._state
-            token_B = torch.tensor([token], device=self._device)
-            self._logits_BV, self._state = self.model.step(token_B, state)
+        if self._stepper is None:
+            self._stepper = stepper_for(self.model, self.weights)
+            self._state = self._stepper.enter(self._state)
+        if token == self.tokenizer.end:
+            with reading(self.model):
+                self._state = self._stepper.enter(self.model.init_state(1))
+        self._logits_BV, self._state = self._stepper.step(token, self._state)
         self._position += 1
+
+    def _leave_stepper(self) -> None:
+        """The state in the model's form; the next step asks whether the weights have changed."""
+        if self._stepper is not None:
+            self._state, self._stepper = self._stepper.leave(self._state), None
 
     def _forward(self, tokens_N: NDArray[np.int64]) -> None:
         with reading(self.model):

@@ -97,7 +97,7 @@ class HGRN(Mixer[HGRNState]):
         forget, candidate, gate = self._projected(x_BTD)
         if self.theta_E is None:
             states, last = hgru_scan(
-                forget, candidate, self._bound(), None, h_BER.squeeze(-1), reset_BT
+                forget, candidate, self.lower_bound(), None, h_BER.squeeze(-1), reset_BT
             )
             return self._read_out(states, gate), HGRNState(last.unsqueeze(-1))
         # Complex numbers need float32 parts at least; autocast's bfloat16 ends here.
@@ -106,7 +106,7 @@ class HGRN(Mixer[HGRNState]):
         states, last = hgru_scan(
             forget.to(dtype),
             torch.complex(real, imaginary),
-            self._bound().to(dtype),
+            self.lower_bound().to(dtype),
             self.theta_E.to(dtype),
             torch.view_as_complex(h_BER.contiguous()),
             reset_BT,
@@ -118,7 +118,7 @@ class HGRN(Mixer[HGRNState]):
         """See `Mixer.step`."""
         forget, candidate, gate = self._projected(x_BD)
         h_BER = state.h_BER
-        bound = self._bound().to(h_BER.dtype)
+        bound = self.lower_bound().to(h_BER.dtype)
         decay = bound + (1 - bound) * torch.sigmoid(forget.to(h_BER.dtype))
         added = (1 - decay).unsqueeze(-1) * candidate.to(h_BER.dtype).unflatten(
             -1, (self.parts, self.inner)
@@ -139,7 +139,8 @@ class HGRN(Mixer[HGRNState]):
         forget, candidate, gate = self.inputs(x).split([self.inner, wide, wide], dim=-1)
         return forget, F.silu(candidate), F.silu(gate)
 
-    def _bound(self) -> Tensor:
+    def lower_bound(self) -> Tensor:
+        """γ (E,) of this layer."""
         return self.inputs.weight.new_zeros(self.inner) if self.bound is None else self.bound()
 
     def _read_out(self, h: Tensor, gate: Tensor) -> Tensor:

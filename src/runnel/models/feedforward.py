@@ -26,7 +26,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, hidden: int, kind: Kind) -> None:
         super().__init__()
-        self.activation = _ACTIVATIONS[kind]
+        self.kind, self.activation = kind, _ACTIVATIONS[kind]
         self.inputs = nn.Linear(dim, 2 * hidden if kind == "gated" else hidden)
         self.output = nn.Linear(hidden, dim)
 

@@ -56,6 +56,8 @@ class Model(nn.Module, ABC, Generic[S]):
 
     config: ModelConfig
     tokenizer: Vocabulary | None = None
+    recompute: bool | None = None
+    """backward computes the blocks again from their inputs, which alone are kept; none: cannot"""
 
     @abstractmethod
     def init_state(self, batch_size: int) -> S:

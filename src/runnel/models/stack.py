@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from runnel.mixer import Mixer, MixerConfig, SharingMixerConfig, state_dtype
 from runnel.models.feedforward import FeedForward, Kind
@@ -145,7 +146,7 @@ class Stack(Model[tuple[BlockState, ...]]):
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.recompute = config, False
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         mixers, shared = _build_mixers(config)
         self.shared = nn.ModuleDict(shared)
@@ -171,7 +172,10 @@ class Stack(Model[tuple[BlockState, ...]]):
         states = state or (None,) * self.config.layers
         after = []
         for block, before in zip(self._blocks(), states, strict=True):
-            x_BTD, block_state = block(x_BTD, before, reset_BT)
+            if self.recompute and torch.is_grad_enabled():
+                x_BTD, block_state = checkpoint(block, x_BTD, before, reset_BT, use_reentrant=False)
+            else:
+                x_BTD, block_state = block(x_BTD, before, reset_BT)
             after.append(block_state)
         return self.head(self.norm(x_BTD)), tuple(after)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from runnel.data.corpus import Corpus
 from runnel.data.loader import Batch, Loader
@@ -21,9 +20,10 @@ from runnel.training import randomness
 from runnel.training.average import Average
 from runnel.training.config import Recipe
 from runnel.training.divergence import diverged
+from runnel.training.loss import next_token_loss
 from runnel.training.memory import refuse_larger_batches, refuse_larger_models
 from runnel.training.optimizers import Optimizers
-from runnel.training.precision import autocast, choose_precision
+from runnel.training.precision import choose_precision
 from runnel.training.schedule import Budget, Spent, rate
 
 
@@ -60,6 +60,8 @@ class Trainer:
         torch.manual_seed(randomness.derive(seed, "weights"))
         self.model = build_model(recipe, device)
         self.model.tokenizer = corpus.tokenizer
+        if training.recompute:
+            recompute_activations(self.model)
         torch.manual_seed(randomness.derive(seed, "dropout"))
         self._optimizers = Optimizers(self.model, training, self.dtype)
         self._average = Average(self.model, training.average) if training.average else None
@@ -166,9 +168,7 @@ class Trainer:
     def _learn(self, batch: Batch) -> Tensor:
         """Add a batch's part to the gradients; its loss."""
         tokens_BT, targets_BT, reset_BT = self._on_device(batch)
-        with autocast(self.dtype, self.device):
-            logits_BTV, _ = self.model(tokens_BT, None, reset_BT)
-        loss = F.cross_entropy(logits_BTV.flatten(0, 1).float(), targets_BT.flatten())
+        loss = next_token_loss(self.model, tokens_BT, targets_BT, reset_BT, self.dtype)
         (loss / self.recipe.training.accumulate).backward()
         return loss.detach()
 
@@ -189,6 +189,16 @@ def build_model(recipe: Recipe, device: torch.device) -> Model[Any]:
             return recipe.model.build().to(device).train()
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def recompute_activations(model: Model[Any]) -> None:
+    """Let a model compute its blocks again in the backward pass; InputError if it cannot."""
+    if model.recompute is None:
+        raise InputError(
+            f"expected a model that can recompute its blocks; got {model.config.name}; leave out "
+            "training.recompute"
+        )
+    model.recompute = True
 
 
 def load_weights(model: Model[Any], weights: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,49 @@
+"""What this machine could do: bandwidth of copying and of reading, rate of matrix products."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from runnel.ops import decoder
+from runnel.ops.decoder import read_bytes
+
+
+class Bound(NamedTuple):
+    """A reference that runs in turns with the contestants, so that drift meets both."""
+
+    name: str
+    amount: float
+    """bytes or floating-point operations of one call"""
+    call: Callable[[], object]
+
+
+def copying(megabytes: int = 64) -> Bound:
+    """Bytes read and written by a large copy."""
+    source = torch.randn(megabytes * 250_000)
+    target = torch.empty_like(source)
+    return Bound("copy", 2 * source.nbytes, lambda: target.copy_(source))
+
+
+def reading(megabytes: int = 128) -> Bound:
+    """Bytes read by a sum over a large array: by the native library where it is there."""
+    source = torch.ones(megabytes * 250_000)
+    native = decoder.available()
+    return Bound("read", source.nbytes, lambda: read_bytes(source) if native else source.sum())
+
+
+def multiplying(dtype: torch.dtype, size: int = 1024) -> Bound:
+    """Floating-point operations of a square product."""
+    a, b = torch.randn(2, size, size).to(dtype)
+    return Bound(f"matmul {str(dtype)[6:]}", 2 * size**3, lambda: a @ b)
+
+
+def weights_read(model: nn.Module) -> int:
+    """Numbers that a token is multiplied by: all weights but tables that are only looked up in."""
+    linear = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
+    tables = {
+        id(m.weight): m.weight.numel() for m in model.modules() if isinstance(m, nn.Embedding)
+    }
+    looked_up = sum(count for weight, count in tables.items() if weight not in linear)
+    return sum(p.numel() for p in model.parameters()) - looked_up

@@ -1,0 +1,93 @@
+"""Contests: what a row says, what a missing peer's row says, what memory is counted."""
+
+import time
+
+import pytest
+import torch
+
+from runnel.bench import peers
+from runnel.bench.bounds import Bound, weights_read
+from runnel.bench.measure import QUICK, in_turns
+from runnel.bench.memory import peak_bytes
+from runnel.bench.report import Contestant, Report
+from runnel.errors import InputError
+from runnel.recipes import build
+
+KEYS = {
+    *("name", "peer", "shape", "dtype", "seconds", "spread", "ratio_to_ours"),
+    *("fraction_of_bound", "peak_bytes", "note"),
+}
+
+
+def sleeper(milliseconds: float, **options: object) -> Contestant:
+    return Contestant(call=lambda: time.sleep(milliseconds / 1e3), **options)  # type: ignore[arg-type]
+
+
+def test_rows_and_bounds() -> None:
+    def missing() -> Contestant:
+        raise InputError("expected x; it is not installed; pip install 'runnel[bench]'")
+
+    report = Report(QUICK)
+    # The bound does 4 units of work in 4 ms, ours needs 2 of them and takes 8 ms for two tokens.
+    bound = Bound("copy", 4, lambda: time.sleep(4e-3))
+    makers = {
+        "runnel": lambda: sleeper(8, work=2, units=2),
+        "twice as slow": lambda: sleeper(8, peer="twice as slow"),
+        "absent": missing,
+    }
+    report.contest("naps", {"B": 1}, makers, bound=bound)
+    found = report.result()
+    ours, slow, absent = found["rows"]
+    assert all(set(row) == KEYS for row in found["rows"])
+    assert (ours["peer"], ours["ratio_to_ours"]) == (None, 1)
+    assert 0.4 < ours["fraction_of_bound"] < 0.6
+    assert 1.8 < slow["ratio_to_ours"] < 2.2
+    assert slow["fraction_of_bound"] is None
+    assert (absent["peer"], absent["seconds"]) == ("absent", None)
+    assert "runnel[bench]" in absent["note"]
+    assert found["bounds"]["copy_gb_per_s"] == pytest.approx(1e-6, rel=0.3)
+
+
+def test_only_what_is_asked_for() -> None:
+    report = Report(QUICK, only="long B=2")
+    for batch in (1, 2):
+        report.contest("long", {"B": batch}, {"runnel": lambda: sleeper(0.1)})
+    assert [row["shape"]["B"] for row in report.result()["rows"]] == [2]
+
+
+def test_contestants_take_turns_within_a_budget() -> None:
+    order: list[str] = []
+    calls = {name: lambda name=name: order.append(name) for name in "ab"}
+    in_turns(calls, rounds=3, warmup=1)
+    assert order == ["a", "b"] * 4
+    order.clear()
+    calls["slow"] = lambda: time.sleep(0.01)
+    in_turns(calls, rounds=1000, warmup=1000, budget=0.05)
+    assert 6 <= len(order) < 20
+
+
+def test_peak_memory_is_what_is_held_at_once() -> None:
+    def call() -> torch.Tensor:
+        first = torch.empty(1000, 1000)
+        del first
+        second = torch.empty(500, 1000)
+        return second + 1
+
+    assert 4_000_000 <= peak_bytes(call) < 4_500_000
+
+
+def test_weights_that_a_token_meets() -> None:
+    apart, tied = (build("mingru-stories", dim=16, layers=1, tied=t) for t in (False, True))
+    # A tied table is read as the head; the head on its own has a bias too.
+    assert weights_read(apart) - weights_read(tied) == 256
+    assert weights_read(tied) == sum(p.numel() for p in tied.parameters())
+
+
+def test_peers_compute_the_same_scan() -> None:
+    from runnel.ops import mingru_scan
+
+    torch.manual_seed(0)
+    x = torch.randn(2, 40, 5), torch.randn(2, 40, 5)
+    expected = mingru_scan(*x)[0]
+    torch.testing.assert_close(peers.log_space_scan(*x), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(peers.associative_scan(*x), expected)
