@@ -65,7 +65,7 @@ def min_gru_scan(gate_BTE: Tensor, candidate_BTE: Tensor) -> Tensor:
 
 def min_lm(vocab_size: int, dim: int, depth: int, *, convolution: bool) -> nn.Module:
     """minGRU-pytorch's language model of inner width D; with its convolution it cannot decode."""
-    return _min_gru_pytorch().minLM(
+    return _min_gru_pytorch().minLM.minLM(
         num_tokens=vocab_size, dim=dim, depth=depth, expansion=1.0, enable_conv=convolution
     )
 
@@ -94,6 +94,7 @@ def gpt2(vocab_size: int, dim: int, parameters: int, context: int) -> nn.Module:
 def _min_gru_pytorch() -> Any:
     try:
         import minGRU_pytorch
+        import minGRU_pytorch.minLM
     except ImportError:
         raise _missing("minGRU-pytorch") from None
     return minGRU_pytorch
