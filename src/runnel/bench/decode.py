@@ -16,7 +16,8 @@ from runnel.models.model import Model
 from runnel.models.size import count_parameters
 
 POSITIONS = (10, 100, 1_000, 10_000)
-_BURST = 20
+_BURST = 64
+"""tokens of one timed call: the first of them finds the caches as the one before left them"""
 _PEERS_AT = 100
 
 

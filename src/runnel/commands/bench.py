@@ -11,8 +11,11 @@ from runnel.commands.verb import Verb, positive, print_json
 from runnel.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runnel.bench.report import Report
 
+_SHORT = {"float32": "fp32", "bfloat16": "bf16"}
 KINDS = ("ops", "train", "decode", "prefill")
 
 
@@ -53,6 +56,10 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(
             f"expected one of {', '.join(KINDS)}; got {args.kind!r}; {suggest(args.kind, KINDS)}"
         )
+    if args.plot and args.kind != "ops":
+        raise InputError(f"expected --plot with ops; got it with {args.kind}; leave it out")
+    picture = _picture(args.plot) if args.plot else None
+    from runnel.bench import lengths
     from runnel.bench.measure import QUICK, Pace
     from runnel.bench.report import Report
 
@@ -60,8 +67,8 @@ def run(args: argparse.Namespace) -> None:
     report = Report(QUICK if args.quick else Pace(), args.only, show)
     _measure(report, args)
     found = report.result()
-    if args.plot and args.kind == "ops":
-        _draw(found["rows"], args.plot)
+    if picture is not None:
+        lengths.draw(found["rows"], picture)
     if not found["rows"]:
         raise InputError(f"expected a part of a contest's title for --only; got {args.only!r}")
     if args.json:
@@ -97,15 +104,13 @@ def _measure(report: Report, args: argparse.Namespace) -> None:
         )
 
 
-def _draw(rows: list[dict[str, Any]], file: str) -> None:
+def _picture(file: str) -> Path:
     from pathlib import Path
-
-    from runnel.bench import lengths
 
     path = Path(file)
     if path.suffix not in (".svg", ".png", ".pdf") or not path.parent.is_dir():
         raise InputError(f"expected a .svg, .png or .pdf in a directory that exists; got {file}")
-    lengths.draw(rows, path)
+    return path
 
 
 def _progress(title: str) -> None:
@@ -132,15 +137,17 @@ def _print(found: dict[str, Any]) -> None:
         lambda row: (row["name"], " ".join(f"{k} {v:,}" for k, v in row["shape"].items())),
     ):
         print(f"\n{name}; {shape}")
-        print(f"  {'':24}{'median':>10}  {'quartiles':>15}{'ratio':>8}{'bound':>7}{'peak':>10}")
-        for row in rows:
-            _print_row(row)
+        print(f"  {'':26}{'median':>10}  {'quartiles':>15}{'ratio':>8}{'bound':>7}{'peak':>10}")
+        contest = list(rows)
+        mixed = len({row["dtype"] for row in contest} - {None}) > 1
+        for row in contest:
+            _print_row(row, f" {_SHORT.get(row['dtype'], '')}" if mixed else "")
 
 
-def _print_row(row: dict[str, Any]) -> None:
-    who = row["peer"] or "runnel"
+def _print_row(row: dict[str, Any], dtype: str) -> None:
+    who = (row["peer"] or "runnel") + dtype
     if row["seconds"] is None:
-        print(f"  {who:24}{row['note'].split('; ')[-1]}")
+        print(f"  {who:26}{row['note'].split('; ')[-1]}")
         return
     unit, scale = next(
         (u, s)
@@ -150,7 +157,7 @@ def _print_row(row: dict[str, Any]) -> None:
     low, high = (x * scale for x in row["spread"])
     bound = "" if row["fraction_of_bound"] is None else f"{row['fraction_of_bound']:.2f}"
     print(
-        f"  {who:24}"
+        f"  {who:26}"
         f"{row['seconds'] * scale:>7.4g} {unit:<2}  {f'{low:.4g} to {high:.4g}':>15}"
         f"{row['ratio_to_ours']:>8.2f}{bound:>7}{row['peak_bytes'] / 1e6:>7.1f} MB"
     )
