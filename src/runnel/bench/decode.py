@@ -103,7 +103,7 @@ def _gpt2(ours: Model[Any]) -> Contestant:
 def _min_lm(ours: Model[Any]) -> Contestant:
     config = ours.config
     model: Any = peers.min_lm(
-        config.vocab_size, config.dim, config.layers, convolution=False
+        config.vocab_size, config.dim, count_parameters(config), convolution=False
     ).eval()
     prompt_BT = _prompt(ours, _PEERS_AT)
     with torch.inference_mode():

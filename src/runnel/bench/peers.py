@@ -63,10 +63,18 @@ def min_gru_scan(gate_BTE: Tensor, candidate_BTE: Tensor) -> Tensor:
     return module.heinsen_associative_scan_log(-F.softplus(gate_BTE), log_values)
 
 
-def min_lm(vocab_size: int, dim: int, depth: int, *, convolution: bool) -> nn.Module:
-    """minGRU-pytorch's language model of inner width D; with its convolution it cannot decode."""
+def min_lm(vocab_size: int, dim: int, parameters: int, *, convolution: bool) -> nn.Module:
+    """minGRU-pytorch's language model, its layers so many as bring it near so many parameters.
+
+    The inner width is D; with its convolution it cannot decode.
+    """
+    of_layer = (11 if convolution else 10) * dim**2
     return _min_gru_pytorch().minLM.minLM(
-        num_tokens=vocab_size, dim=dim, depth=depth, expansion=1.0, enable_conv=convolution
+        num_tokens=vocab_size,
+        dim=dim,
+        depth=max(1, round((parameters - 2 * vocab_size * dim) / of_layer)),
+        expansion=1.0,
+        enable_conv=convolution,
     )
 
 

@@ -35,7 +35,7 @@ def measure(
             return _whole(other, "Hugging Face GPT-2", prompt_BT)
 
         def min_lm(prompt_BT: Tensor = prompt_BT) -> Contestant:
-            other = peers.min_lm(config.vocab_size, config.dim, config.layers, convolution=True)
+            other = peers.min_lm(config.vocab_size, config.dim, size, convolution=True)
             return _whole(other.eval(), "minGRU-pytorch minLM", prompt_BT)
 
         makers: dict[str, Maker] = {

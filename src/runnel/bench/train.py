@@ -71,12 +71,12 @@ def measure(
             work=6 * weights_read(model) * batch * length,
         )
 
-    vocabulary, dim, layers = config.vocab_size, config.dim, config.layers
+    vocabulary, dim = config.vocab_size, config.dim
     makers: dict[str, Maker] = {
         "runnel": ours,
         "runnel, recomputing": lambda: ours(recompute=True),
         "minGRU-pytorch minLM": lambda: peer(
-            "minGRU-pytorch minLM", lambda: peers.min_lm(vocabulary, dim, layers, convolution=True)
+            "minGRU-pytorch minLM", lambda: peers.min_lm(vocabulary, dim, size, convolution=True)
         ),
         "Hugging Face GPT-2": lambda: peer(
             "Hugging Face GPT-2", lambda: peers.gpt2(vocabulary, dim, size, length)
