@@ -1,6 +1,8 @@
 """Contests: what a row says, what a missing peer's row says, what memory is counted."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -57,7 +59,7 @@ def test_only_what_is_asked_for() -> None:
 
 def test_contestants_take_turns_within_a_budget() -> None:
     order: list[str] = []
-    calls = {name: lambda name=name: order.append(name) for name in "ab"}
+    calls: dict[str, Callable[[], object]] = {n: partial(order.append, n) for n in "ab"}
     in_turns(calls, rounds=3, warmup=1)
     assert order == ["a", "b"] * 4
     order.clear()

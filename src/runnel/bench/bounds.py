@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from runnel.bench.measure import in_turns
 from runnel.ops import decoder
 from runnel.ops.decoder import read_bytes
 
@@ -17,6 +18,10 @@ class Bound(NamedTuple):
     amount: float
     """bytes or floating-point operations of one call"""
     call: Callable[[], object]
+
+    def rate(self) -> float:
+        """Bytes or operations a second, measured on its own."""
+        return self.amount / in_turns({"": self.call}, rounds=7, warmup=2)[""].median
 
 
 def copying(megabytes: int = 64) -> Bound:

@@ -3,6 +3,7 @@
 # B batch, T time, V vocabulary
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,23 +38,28 @@ def measure(
     for dtype, make in steppers.items():
         stepper = make()
         makers: dict[str, Maker] = {
-            f"{p}": lambda p=p, stepper=stepper: _ours(model, stepper, p, f"after {p:,} tokens")
-            for p in positions
+            f"{p}": partial(_ours, model, stepper, p, f"after {p:,} tokens") for p in positions
         }
         report.contest(f"{name} by position, {dtype}", size, makers, bound=reading())
     makers = {
-        f"runnel {dtype}": lambda make=make: _ours(model, make(), _PEERS_AT, None)
+        f"runnel {dtype}": partial(_ours, model, make(), _PEERS_AT)
         for dtype, make in steppers.items()
     }
     makers |= {
-        "model.step": lambda: _ours(model, Plain(model), _PEERS_AT, None),
+        "model.step": partial(_ours, model, Plain(model), _PEERS_AT, peer="model.step"),
         "Hugging Face GPT-2": lambda: _gpt2(model),
         "minGRU-pytorch": lambda: _min_lm(model),
     }
     report.contest(f"{name} beside peers", size, makers, bound=reading())
 
 
-def _ours(model: Model[Any], stepper: Stepper, position: int, note: str | None) -> Contestant:
+def _ours(
+    model: Model[Any],
+    stepper: Stepper,
+    position: int,
+    note: str | None = None,
+    peer: str | None = None,
+) -> Contestant:
     with torch.inference_mode():
         state = None
         for chunk_BT in _prompt(model, position).split(1024, dim=1):
@@ -62,18 +68,19 @@ def _ours(model: Model[Any], stepper: Stepper, position: int, note: str | None) 
 
     def burst() -> Tensor:
         after = start
-        for token in range(_BURST):
-            logits_BV, after = stepper.step(token, after)
+        for k in range(_BURST):
+            logits_BV, after = stepper.step(k % model.config.vocab_size, after)
         return logits_BV
 
-    native = isinstance(stepper, Native)
-    half = native and stepper.weights is torch.bfloat16
+    dtype, work = torch.float32, 4 * weights_read(model)
+    if isinstance(stepper, Native):
+        dtype, work = stepper.weights, stepper.bytes
     return Contestant(
         call=burst,
         units=_BURST,
-        peer=None if native else "model.step",
-        dtype="bfloat16" if half else "float32",
-        work=stepper.bytes if native else 4 * weights_read(model),
+        peer=peer,
+        dtype=str(dtype).removeprefix("torch."),
+        work=work,
         note=note,
     )
 

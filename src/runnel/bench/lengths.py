@@ -2,6 +2,7 @@
 
 # B batch, T time, D model width
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,8 @@ def measure(report: Report, lengths: tuple[int, ...] = LENGTHS) -> None:
         for peer in expected:
             expected[peer] *= growth**2 if peer == "attention" else growth
         makers: dict[str, Maker] = {
-            peer: lambda peer=peer, length=length: _contestant(
-                peer, modules[peer], length, expected[peer]
-            )
-            for peer in modules
+            peer: partial(_contestant, peer, module, length, expected[peer])
+            for peer, module in modules.items()
         }
         report.contest(NAME, {"B": 1, "T": length, "D": _WIDTH}, makers, pace=_PACE)
         for row in report.rows[-len(modules) :]:

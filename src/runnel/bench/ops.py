@@ -4,7 +4,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -56,15 +56,16 @@ def _scan(
             "minGRU-pytorch": peers.min_gru_scan,
             "associative_scan": peers.associative_scan,
         }
-    makers: dict[str, Maker] = {
-        peer: lambda peer=peer, scan=scan: Contestant(
+
+    def of(peer: str, scan: Scan) -> Contestant:
+        return Contestant(
             call=_call(scan, _inputs(name, shape, dtype), direction),
             peer=None if peer == "runnel" else peer,
             dtype=_named(dtype),
             work=work,
         )
-        for peer, scan in public.items()
-    }
+
+    makers: dict[str, Maker] = {peer: partial(of, peer, scan) for peer, scan in public.items()}
     title = f"{name} {DIRECTIONS[direction]}, {_named(dtype)}"
     report.contest(title, _sizes(shape, "E"), makers, bound=copying())
 
@@ -131,12 +132,9 @@ def _layer(report: Report, shape: tuple[int, int, int], dtype: torch.dtype) -> N
     }
     for inside in dict.fromkeys((torch.float32, dtype)):
         for kind in (nn.GRU, nn.LSTM):
-            makers[f"{kind.__name__} {inside}"] = lambda kind=kind, inside=inside: of(
-                kind(width, width, batch_first=True).to(inside),
-                f"torch nn.{kind.__name__}",
-                inside,
-                False,
-            )
+            module = kind(width, width, batch_first=True).to(inside)
+            peer = f"torch nn.{kind.__name__}"
+            makers[f"{peer} {inside}"] = partial(of, module, peer, inside, False)
     title = f"mingru layer forward+backward, {_named(dtype)}"
     report.contest(title, _sizes(shape, "D"), makers, bound=multiplying(dtype))
 

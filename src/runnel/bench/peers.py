@@ -86,6 +86,7 @@ def gpt2(vocab_size: int, dim: int, parameters: int, context: int) -> nn.Module:
         raise _missing("transformers") from None
     layers = max(1, round((parameters - vocab_size * dim) / (12 * dim**2)))
     heads = next(h for h in (max(1, dim // 64), 4, 2, 1) if dim % h == 0)
+    undropped: dict[str, Any] = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
     config = GPT2Config(
         vocab_size=vocab_size,
         n_embd=dim,
@@ -94,7 +95,7 @@ def gpt2(vocab_size: int, dim: int, parameters: int, context: int) -> nn.Module:
         n_positions=context,
         bos_token_id=0,
         eos_token_id=0,
-        **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0),
+        **undropped,
     )
     return GPT2LMHeadModel(config)
 

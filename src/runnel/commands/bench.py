@@ -91,8 +91,8 @@ def _measure(report: Report, args: argparse.Namespace) -> None:
         positions = decode.POSITIONS[:3] if args.quick else decode.POSITIONS
         decode.measure(report, model, args.recipe, positions)
     elif args.kind == "prefill":
-        lengths = prefill.LENGTHS[:1] if args.quick else prefill.LENGTHS
-        prefill.measure(report, model, args.recipe, lengths)
+        prompts = prefill.LENGTHS[:1] if args.quick else prefill.LENGTHS
+        prefill.measure(report, model, args.recipe, prompts)
     else:
         import torch
 

@@ -18,7 +18,8 @@ def run(args: argparse.Namespace) -> int:
 
     import runnel
     from runnel import ops
-    from runnel.bench.measure import machine, matmul_gflops
+    from runnel.bench.bounds import multiplying
+    from runnel.bench.measure import machine
     from runnel.ops import selftest
     from runnel.training.precision import choose_precision
 
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
         },
         "native": native.unavailable_reason() or "built and loaded",
         "matmul_gflop_per_s": {
-            str(t).removeprefix("torch."): matmul_gflops(t) for t in (torch.float32, torch.bfloat16)
+            str(t).removeprefix("torch."): multiplying(t).rate() / 1e9
+            for t in (torch.float32, torch.bfloat16)
         },
         "self_test": [
             {"backend": t.backend, "op": t.op, "error": t.error, "passed": t.passed} for t in tests
