@@ -74,7 +74,6 @@ def measure(
     vocabulary, dim = config.vocab_size, config.dim
     makers: dict[str, Maker] = {
         "runnel": ours,
-        "runnel, recomputing": lambda: ours(recompute=True),
         "minGRU-pytorch minLM": lambda: peer(
             "minGRU-pytorch minLM", lambda: peers.min_lm(vocabulary, dim, size, convolution=True)
         ),
@@ -84,6 +83,8 @@ def measure(
     }
     shape = {"parameters": size, "B": batch, "T": length}
     report.contest(f"{name} training step", shape, makers, bound=multiplying(dtype))
+    makers = {"runnel": ours, "recomputing": lambda: ours(recompute=True)}
+    report.contest(f"{name} step, recomputing", shape, makers, bound=multiplying(dtype))
 
 
 def _step(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]:
