@@ -11,7 +11,7 @@ def peak_bytes(call: Callable[[], object]) -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it would chat on standard error
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         kept = call()
-    results = profiled.profiler.kineto_results  # type: ignore[union-attr]
+    results = profiled.profiler.kineto_results
     changes = [(e.start_ns(), e.nbytes()) for e in results.events() if e.name() == "[memory]"]
     held = peak = 0
     for _, change in sorted(changes, key=lambda at_bytes: at_bytes[0]):

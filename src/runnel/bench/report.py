@@ -37,7 +37,7 @@ Maker = Callable[[], Contestant]
 class Report:
     """Rows of contests run one after the other, and the bounds measured beside them."""
 
-    def __init__(self, pace: Pace, only: str | None = None, show: Callable[[str], None] = str):
+    def __init__(self, pace: Pace, only: str | None = None, show: Callable[[str], object] = str):
         self.pace, self.only = pace, only
         self._show = show
         self.rows: list[dict[str, Any]] = []

@@ -34,7 +34,7 @@ def cross_entropy(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
     The gradient is made on the way, in pieces and in the dtype of the logits: no copy of all the
     logits in float32 is ever held.
     """
-    return _CrossEntropy.apply(logits_NV, targets_N)
+    return _CrossEntropy.apply(logits_NV, targets_N)  # type: ignore[no-untyped-call]
 
 
 class _CrossEntropy(torch.autograd.Function):
