@@ -9,7 +9,7 @@ from runnel.recipes import build
 def test_rows_say_what_they_measure() -> None:
     model = build("mingru-stories", dim=16, layers=1)
     report = Report(QUICK, only="position, float32")
-    measure(report, model, "tiny", positions=(10, 2_000))
+    measure(report, model, "tiny", positions=(10, 1_000))
     found = report.result()
     assert set(found) == {"machine", "bounds", "rows"}
     assert found["bounds"]["read_gb_per_s"] > 0

@@ -38,7 +38,7 @@ def test_rows_and_bounds() -> None:
         "twice as slow": lambda: sleeper(8, peer="twice as slow"),
         "absent": missing,
     }
-    report.contest("naps", {"B": 1}, makers, bound=bound)
+    report.contest("naps", {"B": 1}, makers, bound=lambda: bound)
     found = report.result()
     ours, slow, absent = found["rows"]
     assert all(set(row) == KEYS for row in found["rows"])

@@ -40,7 +40,7 @@ def measure(
         makers: dict[str, Maker] = {
             f"{p}": partial(_ours, model, stepper, p, f"after {p:,} tokens") for p in positions
         }
-        report.contest(f"{name} by position, {dtype}", size, makers, bound=reading())
+        report.contest(f"{name} by position, {dtype}", size, makers, bound=reading)
     makers = {
         f"runnel {dtype}": partial(_ours, model, make(), _PEERS_AT)
         for dtype, make in steppers.items()
@@ -50,7 +50,7 @@ def measure(
         "Hugging Face GPT-2": lambda: _gpt2(model),
         "minGRU-pytorch": lambda: _min_lm(model),
     }
-    report.contest(f"{name} beside peers", size, makers, bound=reading())
+    report.contest(f"{name} beside peers", size, makers, bound=reading)
 
 
 def _ours(

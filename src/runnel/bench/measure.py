@@ -32,7 +32,7 @@ class Pace(NamedTuple):
 
 _TURN = 0.03  # seconds
 _MOST_CALLS = 10
-QUICK = Pace(rounds=5, warmup=1, seconds=3.0)
+QUICK = Pace(rounds=3, warmup=1, seconds=2.0)
 
 
 def in_turns(

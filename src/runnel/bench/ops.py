@@ -67,7 +67,7 @@ def _scan(
 
     makers: dict[str, Maker] = {peer: partial(of, peer, scan) for peer, scan in public.items()}
     title = f"{name} {DIRECTIONS[direction]}, {_named(dtype)}"
-    report.contest(title, _sizes(shape, "E"), makers, bound=copying())
+    report.contest(title, _sizes(shape, "E"), makers, bound=copying)
 
 
 def _public(name: str, width: int) -> Scan:
@@ -105,7 +105,6 @@ def _call(scan: Scan, inputs: list[Tensor], direction: int) -> Callable[[], obje
 def _layer(report: Report, shape: tuple[int, int, int], dtype: torch.dtype) -> None:
     batch, time, width = shape
     work = 3 * 2 * batch * time * width * 2 * width
-    ours = MinGRUConfig(dim=width, project=False).build()
 
     def of(module: Any, peer: str | None, inside: torch.dtype, cast: bool) -> Contestant:
         x_BTD = torch.randn(shape).to(torch.float32 if cast else inside).requires_grad_()
@@ -125,18 +124,20 @@ def _layer(report: Report, shape: tuple[int, int, int], dtype: torch.dtype) -> N
             call=call, peer=peer, dtype=_named(inside), work=work if bounded else None
         )
 
+    def torchs(kind: type[nn.Module], peer: str, inside: torch.dtype) -> Contestant:
+        return of(kind(width, width, batch_first=True).to(inside), peer, inside, False)
+
     cast = dtype is not torch.float32
     makers: dict[str, Maker] = {
-        "runnel": lambda: of(ours, None, dtype, cast),
+        "runnel": lambda: of(MinGRUConfig(dim=width, project=False).build(), None, dtype, cast),
         "minGRU-pytorch": lambda: of(peers.min_gru_layer(width), "minGRU-pytorch", dtype, cast),
     }
     for inside in dict.fromkeys((torch.float32, dtype)):
         for kind in (nn.GRU, nn.LSTM):
-            module = kind(width, width, batch_first=True).to(inside)
             peer = f"torch nn.{kind.__name__}"
-            makers[f"{peer} {inside}"] = partial(of, module, peer, inside, False)
+            makers[f"{peer} {inside}"] = partial(torchs, kind, peer, inside)
     title = f"mingru layer forward+backward, {_named(dtype)}"
-    report.contest(title, _sizes(shape, "D"), makers, bound=multiplying(dtype))
+    report.contest(title, _sizes(shape, "D"), makers, bound=partial(multiplying, dtype))
 
 
 def _threads(report: Report, shape: tuple[int, int, int]) -> None:
@@ -160,7 +161,7 @@ def _threads(report: Report, shape: tuple[int, int, int]) -> None:
         "runnel": lambda: Contestant(call=with_threads(threads), work=work),
         "one thread": lambda: Contestant(call=with_threads(1), peer="one thread", work=work),
     }
-    report.contest("mingru_scan forward, one stream", _sizes(shape, "E"), makers, bound=copying())
+    report.contest("mingru_scan forward, one stream", _sizes(shape, "E"), makers, bound=copying)
 
 
 def _sizes(shape: tuple[int, int, int], width: str) -> dict[str, int]:

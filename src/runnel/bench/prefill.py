@@ -2,6 +2,7 @@
 
 # B batch, T time, V vocabulary
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def measure(
             "decoding": lambda: _decoding(model),
         }
         shape = {"parameters": size, "T": length}
-        bound = multiplying(torch.float32)
+        bound = partial(multiplying, torch.float32)
         report.contest(f"{name} prompt", shape, makers, bound=bound)
 
 

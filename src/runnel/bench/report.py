@@ -50,7 +50,7 @@ class Report:
         shape: Mapping[str, int],
         makers: Mapping[str, Maker],
         *,
-        bound: Bound | None = None,
+        bound: Callable[[], Bound] | None = None,
         pace: Pace | None = None,
     ) -> None:
         """Run one contest; the maker that comes first is ours, or what ratios are taken to.
@@ -70,14 +70,15 @@ class Report:
                 contestants[peer] = str(error)
         present = {k: c for k, c in contestants.items() if isinstance(c, Contestant)}
         calls: dict[str, Callable[[], object]] = {k: c.call for k, c in present.items()}
-        if bound is not None:
-            calls["bound"] = bound.call
+        reference = bound() if bound else None
+        if reference is not None:
+            calls["bound"] = reference.call
         rounds, warmup, budget, least = pace or self.pace
         timings = in_turns(calls, rounds=rounds, warmup=warmup, budget=budget, least=least)
         rate = None
-        if bound is not None:
-            rate = bound.amount / timings["bound"].median
-            self._rates.setdefault(bound.name, []).append(rate)
+        if reference is not None:
+            rate = reference.amount / timings["bound"].median
+            self._rates.setdefault(reference.name, []).append(rate)
         first: float | None = None
         for peer, who in contestants.items():
             row: dict[str, Any] = {"name": name, "peer": peer, "shape": dict(shape)}

@@ -3,6 +3,7 @@
 # B batch, T time, V vocabulary
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -82,9 +83,9 @@ def measure(
         ),
     }
     shape = {"parameters": size, "B": batch, "T": length}
-    report.contest(f"{name} training step", shape, makers, bound=multiplying(dtype))
+    report.contest(f"{name} training step", shape, makers, bound=partial(multiplying, dtype))
     makers = {"runnel": ours, "recomputing": lambda: ours(recompute=True)}
-    report.contest(f"{name} step, recomputing", shape, makers, bound=multiplying(dtype))
+    report.contest(f"{name} step, recomputing", shape, makers, bound=partial(multiplying, dtype))
 
 
 def _step(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]:
