@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from runnel.bench.memory import peak_bytes
 from runnel.mixers import MIXERS
+from runnel.models.feedforward import FeedForward
 from runnel.models.stack import BlockConfig, Stack, StackConfig
 
 
@@ -105,4 +107,23 @@ def test_recomputing_gives_the_same_gradients_from_fewer_kept_bytes(dtype: torch
     assert few_bytes < 0.5 * all_bytes
     assert torch.equal(logits_BTV, expected)
     for grad, other in zip(grads, expected_grads, strict=True):
+        assert torch.equal(grad, other)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", ["gelu", "gated"])
+def test_hidden_numbers_are_kept_once(kind: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    part, width = FeedForward(8, 32, kind), 64 if kind == "gated" else 32  # type: ignore[arg-type]
+    x_ND = torch.randn(50, 8, requires_grad=True)
+    leaves = [x_ND, *part.parameters()]
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
+        expected = part.output(part.activation(part.inputs(x_ND)))
+        kept = peak_bytes(lambda: part(x_ND))
+        found = part(x_ND)
+    # The hidden numbers, the result, and with bfloat16 the casts of input and weights.
+    assert kept < (50 * (width + 32 + 8 + 8) + 8 * (width + 32)) * dtype.itemsize
+    assert torch.equal(found, expected)
+    grads = [torch.autograd.grad(y.float().square().sum(), leaves) for y in (expected, found)]
+    for grad, other in zip(*grads, strict=True):
         assert torch.equal(grad, other)
