@@ -1,14 +1,13 @@
 """Contests: what a row says, what a missing peer's row says, what memory is counted."""
 
 import itertools
-import time
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
 
-from runnel.bench import peers
+from runnel.bench import measure, peers
 from runnel.bench.bounds import Bound, weights_read
 from runnel.bench.measure import QUICK, in_turns
 from runnel.bench.memory import peak_bytes
@@ -22,52 +21,68 @@ KEYS = {
 }
 
 
-def sleeper(milliseconds: float, **options: object) -> Contestant:
-    return Contestant(call=lambda: time.sleep(milliseconds / 1e3), **options)  # type: ignore[arg-type]
+class Clock:
+    """Time that passes by the calls alone, whatever else the machine does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(measure, "perf_counter", lambda: self.now)
+
+    def taking(self, milliseconds: float) -> Callable[[], None]:
+        def call() -> None:
+            self.now += milliseconds / 1e3
+
+        return call
 
 
-def test_rows_and_bounds() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_rows_and_bounds(clock: Clock) -> None:
     def missing() -> Contestant:
         raise InputError("expected x; it is not installed; pip install 'runnel[bench]'")
 
     report = Report(QUICK)
     # The bound does 4 units of work in 4 ms, ours needs 2 of them and takes 8 ms for two tokens.
-    bound = Bound("copy", 4, lambda: time.sleep(4e-3))
     makers = {
-        "runnel": lambda: sleeper(8, work=2, units=2),
-        "twice as slow": lambda: sleeper(8, peer="twice as slow"),
+        "runnel": lambda: Contestant(call=clock.taking(8), work=2, units=2),
+        "slow": lambda: Contestant(call=clock.taking(8), peer="slow"),
         "absent": missing,
     }
-    report.contest("naps", {"B": 1}, makers, bound=lambda: bound)
+    report.contest("naps", {"B": 1}, makers, bound=lambda: Bound("copy", 4, clock.taking(4)))
     found = report.result()
     ours, slow, absent = found["rows"]
     assert all(set(row) == KEYS for row in found["rows"])
     assert (ours["peer"], ours["ratio_to_ours"]) == (None, 1)
-    assert 0.4 < ours["fraction_of_bound"] < 0.6
-    assert 1.8 < slow["ratio_to_ours"] < 2.2
+    assert ours["seconds"] == pytest.approx(4e-3)
+    assert ours["fraction_of_bound"] == pytest.approx(0.5)
+    assert slow["ratio_to_ours"] == pytest.approx(2)
     assert slow["fraction_of_bound"] is None
     assert (absent["peer"], absent["seconds"]) == ("absent", None)
     assert "runnel[bench]" in absent["note"]
-    assert found["bounds"]["copy_gb_per_s"] == pytest.approx(1e-6, rel=0.3)
+    assert found["bounds"]["copy_gb_per_s"] == pytest.approx(1e-6)
 
 
-def test_only_what_is_asked_for() -> None:
+def test_only_what_is_asked_for(clock: Clock) -> None:
     report = Report(QUICK, only="long B=2")
     for batch in (1, 2):
-        report.contest("long", {"B": batch}, {"runnel": lambda: sleeper(0.1)})
+        report.contest("long", {"B": batch}, {"runnel": lambda: Contestant(call=clock.taking(1))})
     assert [row["shape"]["B"] for row in report.result()["rows"]] == [2]
 
 
-def test_contestants_take_turns_within_a_budget() -> None:
+def test_contestants_take_turns_within_a_budget(clock: Clock) -> None:
     order: list[str] = []
     calls: dict[str, Callable[[], object]] = {n: partial(order.append, n) for n in "ab"}
     in_turns(calls, rounds=3, warmup=1)
     runs = [name for name, _ in itertools.groupby(order)]
     assert runs == ["a", "b"] * 4
     order.clear()
-    calls["slow"] = lambda: time.sleep(0.01)
+    calls["slow"] = clock.taking(20)
     in_turns(calls, rounds=1000, warmup=1000, budget=0.05)
-    assert len(list(itertools.groupby(order))) < 20
+    # Three turns use up the budget, which ends the warm-up; three more are measured.
+    assert len(list(itertools.groupby(order))) == 2 * 6
 
 
 def test_peak_memory_is_what_is_held_at_once() -> None:

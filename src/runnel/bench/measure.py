@@ -4,6 +4,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
@@ -51,19 +52,19 @@ def in_turns(
     # The first call of a turn finds caches and memory as the contestant before left them: quick
     # ones call several times a turn, so that this does not decide their median.
     calls = dict.fromkeys(contestants, 1)
-    begin = time.perf_counter()
+    begin = perf_counter()
     turn = 0
     while turn < warmup + rounds:
         for name, call in contestants.items():
             for _ in range(calls[name]):
-                start = time.perf_counter()
+                start = perf_counter()
                 call()
-                taken = time.perf_counter() - start
+                taken = perf_counter() - start
                 if turn >= warmup:
                     seconds[name].append(taken)
             calls[name] = max(1, min(_MOST_CALLS, int(_TURN / max(taken, 1e-9))))
         turn += 1
-        if time.perf_counter() - begin > budget:
+        if perf_counter() - begin > budget:
             turn = max(turn, warmup)
             if turn >= warmup + least:
                 break
