@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "inference": {"storage", "models", "mixers", "ops", "data"},
     "training": {"storage", "inference", "models", "data", "tasks"},
     "serving": {"inference", "storage"},
-    "reports": {"training", "inference", "tasks", "data"},
+    "reports": {"training", "inference", "tasks", "data", "storage", "models"},
     "bench": {"ops", "mixers", "models", "training", "inference"},
     "recipes": {"mixers", "models", "data", "training"},
     "commands": {

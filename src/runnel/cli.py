@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from runnel import __version__
-from runnel.commands import bench, doctor, evaluate, generate, listing, planned, train
+from runnel.commands import bench, compare, doctor, evaluate, generate, listing, planned, train
 from runnel.commands.verb import Verb
 from runnel.errors import DiskError, DivergedError, InputError
 
@@ -18,6 +18,7 @@ VERBS: list[Verb] = [
     train.VERB,
     generate.VERB,
     evaluate.VERB,
+    compare.VERB,
     bench.VERB,
     doctor.VERB,
     *planned.VERBS,

@@ -10,7 +10,6 @@ from runnel.errors import InputError
 
 _PLANNED = {
     "data": "tokenizes a corpus once, in shards that are mapped into memory",
-    "compare": "trains several recipes under one budget and writes a report",
     "serve": "HTTP API and playground page",
     "export": "a model that runs elsewhere: onnx, browser, transformers",
     "import": "a run directory from somebody else's weights",

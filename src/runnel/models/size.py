@@ -1,14 +1,19 @@
 """The size of a model, and the width that gives it a wanted one."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 from runnel.models.model import ModelConfig
 
 C = TypeVar("C", bound=ModelConfig)
+Count = Callable[[Any], int]
+
+TOLERANCE = 0.02
+"""how far from the wanted size a matched model may be (fraction)"""
 
 
 @cache
@@ -18,20 +23,61 @@ def count_parameters(config: ModelConfig) -> int:
         return sum(p.numel() for p in config.build().parameters())
 
 
-def match_parameters(config: C, target: int) -> C:
+def count_without_embeddings(config: ModelConfig) -> int:
+    """The parameters without those that grow with the vocabulary: the embedding and the head.
+
+    Found by doubling the vocabulary, so that no model needs to say which of its parts they are.
+    """
+    double = dataclasses.replace(config, vocab_size=2 * config.vocab_size)
+    return 2 * count_parameters(config) - count_parameters(double)
+
+
+def match_parameters(config: C, target: int, count: Count = count_parameters) -> C:
     """The configuration at the even width whose number of parameters is nearest to `target`.
 
     Widths that the model refuses (attention's heads must divide it) are passed over.
     """
     low, high = 2, 2
-    while _count(config, high) < target:
+    while _count(config, high, count) < target:
         low, high = high, 2 * high
     while high - low > 2:
         middle = (low + high) // 4 * 2
-        low, high = (middle, high) if _count(config, middle) < target else (low, middle)
+        low, high = (middle, high) if _count(config, middle, count) < target else (low, middle)
     near = [w for w in range(max(2, low - 16), high + 18, 2) if _at(config, w) is not None]
-    best = min(near, key=lambda width: abs(_count(config, width) - target))
+    best = min(near, key=lambda width: abs(_count(config, width, count) - target))
     return dataclasses.replace(config, dim=best)
+
+
+def match_size(config: C, target: int) -> C:
+    """The configuration with `target` parameters without embeddings, to within 2 %.
+
+    By its width; where heads leave too few widths to choose from, by the inner width of its
+    feed-forward parts as well. ValueError says how near it came.
+    """
+    matched = match_parameters(config, target, count_without_embeddings)
+    for found in (matched, _with_inner_width(matched, target)):
+        if abs(count_without_embeddings(found) - target) <= TOLERANCE * target:
+            return found
+    raise ValueError(
+        f"expected a width that gives {target:,} parameters without embeddings; the nearest, "
+        f"{matched.dim}, gives {count_without_embeddings(matched):,}; choose another size"
+    )
+
+
+def _with_inner_width(config: C, target: int) -> C:
+    """The configuration with another `block.expansion`, or the same where there is none."""
+    block: Any = getattr(config, "block", None)
+    if getattr(block, "expansion", None) is None:
+        return config
+
+    def at(expansion: float) -> C:
+        part: dict[str, Any] = {"block": dataclasses.replace(block, expansion=expansion)}
+        return dataclasses.replace(config, **part)
+
+    here, twice = (count_without_embeddings(at(k * block.expansion)) for k in (1, 2))
+    # The count grows in proportion to the expansion, so that one straight line leads to the target.
+    wanted = block.expansion * (1 + (target - here) / (twice - here))
+    return at(wanted) if 0.25 * block.expansion <= wanted <= 4 * block.expansion else config
 
 
 def _at(config: ModelConfig, width: int) -> ModelConfig | None:
@@ -41,8 +87,8 @@ def _at(config: ModelConfig, width: int) -> ModelConfig | None:
         return None
 
 
-def _count(config: ModelConfig, width: int) -> int:
+def _count(config: ModelConfig, width: int, count: Count) -> int:
     """The parameters at a width, or at the next one that the model takes."""
     while (there := _at(config, width)) is None:
         width += 2
-    return count_parameters(there)
+    return count(there)

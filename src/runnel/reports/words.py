@@ -1,0 +1,82 @@
+"""The sentences of a report: what was held equal, what came out best, on which machine."""
+
+from runnel.reports.results import Comparison
+from runnel.reports.table import BY_NAME, cell, markdown, missing, ranked, reason
+
+
+def headline(comparison: Comparison) -> str:
+    """What the table says first, and no more than it can say."""
+    column = BY_NAME["bits_per_byte"]
+    found = [(entry, cell(entry, column)) for entry in ranked(comparison)]
+    ended = [(entry, spread) for entry, spread in found if spread is not None]
+    if not ended:
+        return "No recipe has a result yet."
+    (best, first), rest = ended[0], ended[1:]
+    line = f"{best.name} reached the lowest loss: {first.mean:.4f} bits per byte"
+    if not rest:
+        return f"{line}."
+    second = rest[0][1]
+    line += f", {second.mean - first.mean:.4f} below {rest[0][0].name}"
+    if first.deviation is None or second.deviation is None:
+        return f"{line}. One seed says little about so small or large a difference."
+    noise = (first.deviation**2 / first.runs + second.deviation**2 / second.runs) ** 0.5
+    if second.mean - first.mean < 2 * noise:
+        return f"{line}, which is within what seeds alone differ by."
+    return f"{line}; seeds differ by ± {max(first.deviation, second.deviation):.4f}."
+
+
+def facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was the same for all recipes, in rows."""
+    conditions = comparison.conditions
+    protocols = {r.protocol for e in comparison.entries for r in e.finished if r.protocol}
+    judged = {r.validation_tokens for e in comparison.entries for r in e.finished}
+    rows = [
+        ("budget", f"{conditions.budget} each, seeds {', '.join(map(str, comparison.seeds))}"),
+        (
+            "batches",
+            f"{conditions.batch_tokens:,} tokens a step in sequences of {conditions.length:,}; "
+            "optimizer, rates and schedule are each recipe's own",
+        ),
+        ("data", conditions.description),
+        ("data SHA-256", conditions.data_sha256[:16] + "…"),
+        ("tokenizer", conditions.tokenizer),
+        ("sizes", conditions.matched),
+    ]
+    if protocols and judged:
+        tokens = ", ".join(f"{n:,}" for n in sorted(n for n in judged if n))
+        rows.append(("judged", f"on {tokens} tokens of held-out text; {'; '.join(protocols)}"))
+    rows.append(("machine", machine_line(comparison)))
+    todo = sum(len(missing(comparison, entry)) for entry in comparison.entries)
+    if todo:
+        rows.append(("not done", f"{todo} runs are still to come: the same command goes on"))
+    return rows
+
+
+def machine_line(comparison: Comparison) -> str:
+    """The machine, the versions and the date."""
+    m = comparison.machine
+    return (
+        f"{m.get('processor')}, {m.get('threads')} threads, {comparison.device}; "
+        f"torch {m.get('torch')}, Python {m.get('python')}, runnel {comparison.version}; "
+        f"{comparison.made}"
+    )
+
+
+def render_markdown(comparisons: list[Comparison]) -> str:
+    """report.md."""
+    parts = []
+    for comparison in comparisons:
+        conditions = comparison.conditions
+        parts.append(f"# {conditions.data}, {conditions.budget}\n\n{headline(comparison)}\n")
+        parts.append("\n".join(markdown(comparison)) + "\n")
+        for entry in comparison.entries:
+            lost = reason(entry)
+            if lost:
+                parts.append(f"- {entry.name}: {lost}")
+        rows = [f"| {name} | {value.replace('|', ' ')} |" for name, value in facts(comparison)]
+        parts.append("\n| | |\n|---|---|\n" + "\n".join(rows) + "\n")
+        parts.append(
+            "± is the standard deviation over seeds. † marks what the sources published, on other "
+            "data or at other sizes; `report.html` has the origins, the curves and the samples.\n"
+        )
+    return "\n".join(parts)
