@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from runnel.mixers import MIXERS
 from runnel.models import MODELS
+from runnel.models.diverging import DivergingConfig
 from runnel.models.stack import BlockConfig, StackConfig
 
 DIM, VOCAB = 12, 17
@@ -30,9 +31,10 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "minlstm": [{}, {"candidate": "plain"}, {"learned_start": True, "expansion": 1.5}],
 }
 
-# The stack is tested with each mixer.
+# The stack is tested with each mixer, the diverging one with two of them, in a stage each.
 MODEL_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "conv_attention": [{"stages": 1, "context": 8}, {"stages": 2, "context": 32, "tied": True}],
+    "diverging": [],
     "gpt2": [{"context": 5}, {"context": 64, "heads": 3}],
     "stack": [],
 }
@@ -56,6 +58,8 @@ def cases() -> Iterator[Any]:
             for level in ("mixer", "stack"):
                 yield pytest.param((name, options, level), id=f"{label}-{level}")
     yield pytest.param(("mingru,attention,hgrn", {}, "stack"), id="hybrid-stack")
+    for name, stage in (("mingru", 1), ("attention", 2)):
+        yield pytest.param((name, {"stage": stage}, "diverging"), id=f"{name}-diverging-{stage}")
     for name in MODELS:
         for options in MODEL_VARIANTS.get(name, [{}]):
             label = "-".join([name, *(str(v) for v in options.values())])
@@ -65,11 +69,24 @@ def cases() -> Iterator[Any]:
 def make(names: str, options: dict[str, Any], level: str) -> nn.Module:
     if level == "model":
         return MODELS[names](vocab_size=VOCAB, dim=DIM, layers=3, **options).build()
+    if level == "diverging":
+        return make_diverging(names, **options)
     mixers = tuple(MIXERS[n](dim=DIM, **options) for n in names.split(","))
     if level == "mixer":
         return mixers[0].build()
     block = BlockConfig(convolution=3, expansion=1.5)
     return StackConfig(vocab_size=VOCAB, dim=DIM, layers=3, mixers=mixers, block=block).build()
+
+
+def make_diverging(name: str, stage: int) -> nn.Module:
+    mixers, block = (MIXERS[name](dim=DIM),), BlockConfig(convolution=3, expansion=1.5)
+    model = DivergingConfig(
+        vocab_size=VOCAB, dim=DIM, layers=4, mixers=mixers, block=block, stages=(1, 2, 4)
+    ).build()
+    model.begin()
+    while model.stage < stage:
+        model.grow()
+    return model
 
 
 @pytest.fixture(params=cases())
@@ -172,7 +189,8 @@ def test_no_output_depends_on_a_later_input(case: Case) -> None:
             output.retain_grad()
             embedded.append(output)
 
-        handle = case.module.embedding.register_forward_hook(keep)
+        embedding = next(m for m in case.module.modules() if isinstance(m, nn.Embedding))
+        handle = embedding.register_forward_hook(keep)
         y = case.forward(x)[0]
         handle.remove()
         for t in range(time - 1):
@@ -202,5 +220,6 @@ def test_state_is_a_value(case: Case) -> None:
 def test_every_parameter_gets_a_gradient(case: Case) -> None:
     y, _ = case.forward(case.inputs(2, 33))
     y.square().sum().backward()
-    without = [n for n, p in case.module.named_parameters() if p.grad is None]
+    trained = [(n, p) for n, p in case.module.named_parameters() if p.requires_grad]
+    without = [n for n, p in trained if p.grad is None]
     assert not without

@@ -11,6 +11,8 @@ import torch
 
 from runnel.data import DataConfig
 from runnel.mixers.mingru import MinGRUConfig
+from runnel.models.diverging import DivergingConfig
+from runnel.models.model import ModelConfig
 from runnel.models.stack import BlockConfig, StackConfig
 from runnel.training import Recipe, TrainingConfig
 
@@ -47,19 +49,26 @@ def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_recipe(text_file: Path) -> MakeRecipe:
-    """A tiny recipe; keywords go to its TrainingConfig, but `dropout`, `dim` and `prompts`."""
+    """A tiny recipe; other keywords than these few go to its TrainingConfig."""
 
     def make(
-        *, dropout: float = 0.0, dim: int = 16, prompts: tuple[str, ...] = (), **training: Any
+        *,
+        dropout: float = 0.0,
+        dim: int = 16,
+        grows: bool = False,
+        prompts: tuple[str, ...] = (),
+        **training: Any,
     ) -> Recipe:
         if not training.keys() & {"steps", "tokens", "minutes"}:
             training["steps"] = 12
-        model = StackConfig(
-            dim=dim,
-            layers=1,
-            mixers=(MinGRUConfig(dim=dim),),
-            block=BlockConfig(expansion=2.0, dropout=dropout),
-        )
+        parts: dict[str, Any] = {
+            "dim": dim,
+            "mixers": (MinGRUConfig(dim=dim),),
+            "block": BlockConfig(expansion=2.0, dropout=dropout),
+        }
+        model: ModelConfig = StackConfig(layers=1, **parts)
+        if grows:
+            model = DivergingConfig(layers=4, stages=(1, 2, 4), rank=4, **parts)
         small = TrainingConfig(
             **{
                 "batch": 4,

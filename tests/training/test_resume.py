@@ -86,6 +86,7 @@ _MATRIX: dict[str, dict[str, Any]] = {
     "plain": {},
     "dropout, muon": {"dropout": 0.3, "optimizer": _MUON},
     "accumulation, tokens": {"accumulate": 3, "tokens": 2300},
+    "growth": {"grows": True, "dropout": 0.1, "optimizer": _MUON, "average": 0.9},
     "epoch wraps": {"batch": 24, "length": 64, "steps": 14},
     "all": {
         "dropout": 0.2,
@@ -116,6 +117,22 @@ def test_interrupted_and_killed_equals_undisturbed(
     assert second.steps == 10
     last = _run(recipe, out)
     assert last.interrupted_by is None
+    _assert_same(tmp_path / "whole", out)
+
+
+# It grows before steps 5 and 9.
+@pytest.mark.parametrize("moments", [(3, 4, 7), (4, 5, 9), (5, 8, 10)])
+def test_killed_beside_a_growth_equals_undisturbed(
+    make_recipe: MakeRecipe, tmp_path: Path, moments: tuple[int, ...]
+) -> None:
+    recipe = make_recipe(grows=True, prompts=("the ",), save_every=4, log_every=3)
+    _run(recipe, tmp_path / "whole")
+    out = tmp_path / "broken"
+    for moment in moments[:2]:
+        _run(recipe, out, Disturb(moment, _interrupt))
+    with pytest.raises(Killed):
+        _run(recipe, out, Disturb(moments[2], _kill))
+    _run(recipe, out)
     _assert_same(tmp_path / "whole", out)
 
 

@@ -15,6 +15,7 @@ from runnel.errors import InputError
 
 _OFFSET, _ORDER = 0, 1
 _READ_AHEAD = 1024
+_SLICE = 2**20
 
 
 class Batch(NamedTuple):
@@ -136,6 +137,32 @@ class Loader:
                 f"window={str(window)[:40]}; resume from another checkpoint"
             )
         self._epoch, self._window = epoch, window
+
+    def documents(self, position: dict[str, Any], batches: int) -> list[int]:
+        """Which documents a batch reads: that after `batches` others from a position.
+
+        They are counted from 1, in the order of the stream.
+        """
+        here = self.position()
+        self.load_position(position)
+        for _ in self._take((batches * self._world + self._rank) * self._batch):
+            pass
+        starts_B = np.concatenate(
+            [epoch.starts(first, stop) for epoch, first, stop in self._take(self._batch)]
+        )
+        self.load_position(here)
+        # A document begins after its end token, so its number is that of the end tokens so far.
+        # In slices, because a stream that lies on disk can be read by them only.
+        tokens_N, end = self._stream.tokens_N, self._stream.end
+        pieces = range(0, len(tokens_N), _SLICE)
+        ends_N = np.concatenate(
+            [at + np.flatnonzero(tokens_N[at : at + _SLICE] == end) for at in pieces]
+        )
+        first_B, last_B = (
+            np.searchsorted(ends_N, places_B, side="right")
+            for places_B in (starts_B, starts_B + self._length - 1)
+        )
+        return sorted({n for a, b in zip(first_B, last_B, strict=True) for n in range(a, b + 1)})
 
     def _start(self, number: int) -> _Epoch:
         targets = len(self._stream) - 1

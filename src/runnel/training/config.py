@@ -121,6 +121,10 @@ class TrainingConfig:
     """the learning rate against the budget"""
     average: float = 0.0
     """weights are judged and kept as their running mean with this decay a step; 0: as they are"""
+    spike: float = 6.0
+    """losses so many standard deviations above their running mean are reported; 0: never"""
+    skip_spikes: bool = False
+    """leave the weights as they are at such a step, and go on with the next"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 where the hardware multiplies it faster, else float32"""
     recompute: bool = False
@@ -150,6 +154,8 @@ class TrainingConfig:
                 raise InputError(f"training.{name} must be at least 1; got {getattr(self, name)}")
         for name in ("log_every", "evaluate_every", "save_every"):
             Interval.parse(getattr(self, name))
+        if not 0 <= self.spike < math.inf:
+            raise InputError(f"training.spike must be finite and not negative; got {self.spike}")
         if not 0 <= self.average < 1:
             raise InputError(f"training.average must lie in [0, 1); got {self.average}")
         rates = (self.learning_rate, self.optimizer.matrix_learning_rate)

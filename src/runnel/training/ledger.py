@@ -26,8 +26,12 @@ class Ledger:
     loss: float = 0.0
     gradient_norm: float = 0.0
     learning_rate: float = 0.0
+    spikes: int = 0
+    skipped: int = 0
     tokens_before: int = 0
     seconds_before: float = 0.0
+    stage: int = 0
+    """of a growing model, as the last line told"""
 
     def add(self, step: Step) -> None:
         """Count one optimizer step in."""
@@ -35,6 +39,8 @@ class Ledger:
         self.loss += step.loss
         self.gradient_norm += step.gradient_norm
         self.learning_rate = step.learning_rate
+        self.spikes += step.spike
+        self.skipped += step.skipped
 
     def line(self, spent: Spent) -> dict[str, Any]:
         """A line of metrics: means over the steps since the last one, where the ledger restarts."""
@@ -49,7 +55,9 @@ class Ledger:
             "gradient_norm": self.gradient_norm / steps,
             "tokens_per_second": round((spent.tokens - self.tokens_before) / max(seconds, 1e-9), 1),
         }
+        line |= {n: k for n, k in (("spikes", self.spikes), ("skipped", self.skipped)) if k}
         self.steps, self.loss, self.gradient_norm = 0, 0.0, 0.0
+        self.spikes, self.skipped = 0, 0
         self.tokens_before, self.seconds_before = spent.tokens, spent.seconds
         return line
 

@@ -53,6 +53,9 @@ def _role(name: str, module: nn.Module, parameter: nn.Parameter) -> Role:
 class Optimizers:
     """AdamW, beside Muon where the configuration wants it; their state goes by weight names."""
 
+    KINDS = ("muon.momentum.", "adamw.step.", "adamw.exp_avg.", "adamw.exp_avg_sq.")
+    """what stands before the weight's name in `state`"""
+
     def __init__(self, model: nn.Module, config: TrainingConfig, dtype: torch.dtype) -> None:
         """`dtype` is the format of Muon's products."""
         self.config = config

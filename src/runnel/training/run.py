@@ -8,17 +8,20 @@ import torch
 from runnel.data.corpus import Corpus
 from runnel.errors import InputError
 from runnel.inference import Evaluation, evaluate, generate
+from runnel.models.growing import GrowingModel
 from runnel.models.model import Model
 from runnel.storage.background import BackgroundWriter
 from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint, read_model, step_of
 from runnel.storage.run import RunDirectory
 from runnel.training.card import model_card
 from runnel.training.config import Interval
+from runnel.training.divergence import refuse_bad_weights
+from runnel.training.growth import stage_of
 from runnel.training.ledger import Ledger, due, judged
 from runnel.training.picture import draw_loss
 from runnel.training.progress import Progress
 from runnel.training.signals import Aborted, Signals
-from runnel.training.trainer import Trainer, build_model, load_weights
+from runnel.training.trainer import Step, Trainer, build_model, load_weights
 
 _SAMPLE_TOKENS = 300
 _STATE = {
@@ -103,13 +106,16 @@ class Run:
                     if self._signals.received is not None:
                         raise Aborted
                     before = trainer.spent
-                    self._ledger.add(trainer.step())
+                    step = trainer.step()
+                    self._ledger.add(step)
+                    if step.spike:
+                        self._report_spike(step)
                     self._progress.step(trainer.spent)
                     last = trainer.budget.exhausted(trainer.spent)
                     if last or due(evaluation, before, trainer.spent):
                         self._owed = True
                         self._evaluate(writer)
-                    elif due(log, before, trainer.spent):
+                    elif due(log, before, trainer.spent) or self._stage_is_new():
                         self._write_line({})
                     if not last and due(save, before, trainer.spent):
                         self._save(writer)
@@ -198,7 +204,8 @@ class Run:
         return self._trainer.weights()
 
     def _save(self, writer: BackgroundWriter) -> None:
-        step = self._trainer.spent.steps
+        step, weights = self._trainer.spent.steps, self._trainer.weights()
+        refuse_bad_weights(weights, step)
         state = {
             "trainer": self._trainer.plain(),
             "ledger": self._ledger.plain(),
@@ -209,14 +216,29 @@ class Run:
             "budget": str(self._trainer.budget),
         }
         checkpoint = Checkpoint(
-            step=step, model=self._trainer.weights(), training=self._trainer.tensors(), state=state
+            step=step, model=weights, training=self._trainer.tensors(), state=state
         )
         writer.save(checkpoint, best=self._best.get("step") == step)
 
     def _write_line(self, more: dict[str, Any]) -> None:
-        line = self._ledger.line(self._trainer.spent)
-        self._write({**line, **more, **self._announce})
+        line = {**self._ledger.line(self._trainer.spent), **more, **self._announce}
         self._announce = {}
+        model = self._trainer.model
+        if isinstance(model, GrowingModel) and self._stage_is_new():
+            news = model.news()
+            self._ledger.stage = news["stage"]
+            self._progress.note(", ".join(f"{name} {number:,}" for name, number in news.items()))
+            line |= news
+        self._write(line)
+
+    def _report_spike(self, step: Step) -> None:
+        done = "skipped" if step.skipped else "training.skip_spikes=true would skip such steps"
+        self._progress.note(
+            f"step {self._trainer.spent.steps:,}: the loss jumped to {step.loss:.4f}; {done}"
+        )
+
+    def _stage_is_new(self) -> bool:
+        return stage_of(self._trainer.model) != self._ledger.stage
 
     def _write(self, line: dict[str, Any]) -> None:
         self._directory.metrics.append(line)

@@ -4,7 +4,8 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -15,8 +16,9 @@ from torch import Tensor
 from runnel.data.corpus import Corpus
 from runnel.data.loader import Batch, Loader
 from runnel.errors import InputError
+from runnel.models.growing import GrowingModel
 from runnel.models.model import Model
-from runnel.training import randomness
+from runnel.training import growth, randomness
 from runnel.training.average import Average
 from runnel.training.config import Recipe
 from runnel.training.divergence import diverged
@@ -25,6 +27,7 @@ from runnel.training.memory import refuse_larger_batches, refuse_larger_models
 from runnel.training.optimizers import Optimizers
 from runnel.training.precision import choose_precision
 from runnel.training.schedule import Budget, Spent, rate
+from runnel.training.spikes import Spikes
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class Step:
     """before clipping"""
     learning_rate: float
     """of AdamW"""
+    spike: bool = False
+    """the loss stood far above those before it"""
+    skipped: bool = False
+    """no weight was moved, because of the spike"""
 
 
 class Trainer:
@@ -50,7 +57,7 @@ class Trainer:
         training = recipe.training
         self.recipe, self.device = recipe, device
         self.budget = Budget.of(training)
-        self.spent = Spent()
+        self.spent, self._spikes = Spent(), Spikes()
         self.dtype = choose_precision(training.precision, device)
         seed = training.seed
         order = randomness.derive(seed, "order")
@@ -63,17 +70,19 @@ class Trainer:
         if training.recompute:
             recompute_activations(self.model)
         torch.manual_seed(randomness.derive(seed, "dropout"))
-        self._optimizers = Optimizers(self.model, training, self.dtype)
-        self._average = Average(self.model, training.average) if training.average else None
-        self._parameters = [p for p in self.model.parameters() if p.requires_grad]
+        if isinstance(self.model, GrowingModel):
+            self.model.begin()
+        self._follow_parameters()
 
     def step(self) -> Step:
-        """Read the batches of one optimizer step and take it.
+        """Read the batches of one optimizer step and take it, grown before it where that is due.
 
         Raises DivergedError before any weight has changed if loss or gradient is not finite.
         """
         begin = time.perf_counter()
         training = self.recipe.training
+        if growth.is_due(self.model, self.budget, self.spent):
+            self._grow()
         position = self.loader.position()
         batches = [next(self.loader) for _ in range(training.accumulate)]
         losses = torch.stack([self._learn(batch) for batch in batches])
@@ -93,7 +102,10 @@ class Trainer:
                 step=self.spent.steps + 1,
                 loss=each[bad],
                 position=position,
+                documents=self.loader.documents(position, bad),
             )
+        limit = self._spikes.limit(training.spike)
+        self._spikes.add(loss, limit)
         clip = training.optimizer.clip
         if clip and gradient_norm > clip:
             gradients = [p.grad for p in self._parameters if p.grad is not None]
@@ -102,33 +114,39 @@ class Trainer:
         cost = Spent(1, tokens, self.spent.seconds / max(1, self.spent.steps))
         progress = self.budget.progress(self.spent, cost)
         factor = rate(progress, training.schedule, self.spent.steps + 0.5)
-        self._optimizers.step(factor)
+        skipped = loss > limit and training.skip_spikes
+        if not skipped:
+            self._optimizers.step(factor)
         for parameter in self._parameters:
             parameter.grad = None
-        if self._average is not None:
-            self._average.update(self.spent.steps)
+        if self._average is not None and not skipped:
+            with growth.merged(self.model):
+                self._average.update(self.spent.steps)
         self.spent = Spent(
             self.spent.steps + 1,
             self.spent.tokens + tokens,
             self.spent.seconds + time.perf_counter() - begin,
         )
-        return Step(loss, gradient_norm, training.learning_rate * factor)
+        rate_taken = training.learning_rate * factor
+        return Step(loss, gradient_norm, rate_taken, spike=loss > limit, skipped=skipped)
 
     @contextmanager
     def keeping(self) -> Iterator[Model[Any]]:
         """The model with the weights that are judged and kept: the running mean if there is one."""
         self.model.eval()
         try:
-            if self._average is None:
+            mean = self._average.applied() if self._average is not None else nullcontext()
+            with growth.merged(self.model), mean:
                 yield self.model
-            else:
-                with self._average.applied():
-                    yield self.model
         finally:
             self.model.train()
 
     def weights(self) -> dict[str, Tensor]:
         """The weights that are judged and kept; the running mean's tensors, not copies of them."""
+        if isinstance(self.model, GrowingModel):
+            with self.keeping() as model:
+                copies = deepcopy(dict(model.state_dict(keep_vars=True)))
+            return {name: tensor.detach() for name, tensor in copies.items()}
         kept = self._average.state() if self._average is not None else {}
         by_parameter = {id(p): kept[n] for n, p in self.model.named_parameters() if n in kept}
         state = self.model.state_dict(keep_vars=True)
@@ -138,7 +156,7 @@ class Trainer:
         """What else the next step depends on, apart from `plain`."""
         found = {f"optimizer.{n}": t for n, t in self._optimizers.state().items()}
         found |= {f"random.{n}": t for n, t in randomness.state(self.device).items()}
-        if self._average is not None:
+        if self._weights_apart:
             found |= {f"weight.{n}": t for n, t in self.model.state_dict().items()}
         return found
 
@@ -149,6 +167,8 @@ class Trainer:
             "tokens": self.spent.tokens,
             "seconds": self.spent.seconds,
             "loader": self.loader.position(),
+            "stage": growth.stage_of(self.model),
+            "spikes": self._spikes.plain(),
         }
 
     @torch.no_grad()
@@ -156,14 +176,43 @@ class Trainer:
         self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], plain: Mapping[str, Any]
     ) -> None:
         """Take what `weights`, `tensors` and `plain` gave; InputError if it does not fit."""
-        load_weights(self.model, weights)
-        if self._average is not None:
-            self._average.load_state(dict(self.model.named_parameters()))
+        for _ in range(growth.stages_to(self.model, plain.get("stage", 0))):
+            self._grow()
+        with growth.merged(self.model):
+            load_weights(self.model, weights)
+            if self._average is not None:
+                self._average.load_state(dict(self.model.named_parameters()))
+        if self._weights_apart:
             load_weights(self.model, _below("weight.", tensors))
         self._optimizers.load_state(_below("optimizer.", tensors))
         randomness.load_state(_below("random.", tensors), self.device)
         self.loader.load_position(plain["loader"])
+        self._spikes = Spikes(**plain.get("spikes", {}))
         self.spent = Spent(plain["steps"], plain["tokens"], plain["seconds"])
+
+    def _follow_parameters(self) -> None:
+        """Make what goes along with the parameters for those that the model has now."""
+        training = self.recipe.training
+        self._optimizers = Optimizers(self.model, training, self.dtype)
+        with growth.merged(self.model):
+            self._average = Average(self.model, training.average) if training.average else None
+        self._parameters = [p for p in self.model.parameters() if p.requires_grad]
+
+    def _grow(self) -> None:
+        """Let the model enter its next stage; copies of a weight get its moments and its mean."""
+        assert isinstance(self.model, GrowingModel)
+        moments, means = self._optimizers.state(), self._average
+        origins = self.model.grow()
+        self._follow_parameters()
+        trained = {n: o for n, o in origins.items() if self.model.get_parameter(n).requires_grad}
+        self._optimizers.load_state(growth.carried(moments, Optimizers.KINDS, trained))
+        if self._average is not None and means is not None:
+            self._average.load_state(growth.carried(means.state(), [""], origins))
+
+    @property
+    def _weights_apart(self) -> bool:
+        """Whether the weights that are trained are others than those that are kept."""
+        return self._average is not None or isinstance(self.model, GrowingModel)
 
     def _learn(self, batch: Batch) -> Tensor:
         """Add a batch's part to the gradients; its loss."""
