@@ -15,6 +15,7 @@ from torch import Tensor
 from ops.scan_cases import CASES, Trial, expected, results
 from runnel import ops
 from runnel.ops import _library, _torch
+from runnel.ops._scan_op import CODES
 from tolerances import assert_near
 
 
@@ -176,7 +177,7 @@ def test_opcheck(native: ModuleType, case: str, seed: int) -> None:
     x, reset_BT = trial.inputs()
     first, second, *third = (x[name] for name in CASES[case].inputs)
     arguments = (
-        native._CODES[CASES[case].op],
+        CODES[CASES[case].op],
         CASES[case].reverse,
         first.requires_grad_(),
         second.requires_grad_(),

@@ -2,26 +2,51 @@
 
 # B batch, T time, E inner width
 
+import warnings
+from functools import cache
 from types import ModuleType
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from runnel.ops import _check, _native, _reference, _torch
+from runnel.ops import _check, _native, _reference, _torch, _triton
 
-BACKENDS: dict[str, ModuleType] = {"reference": _reference, "torch": _torch, "native": _native}
+BACKENDS: dict[str, ModuleType] = {
+    "reference": _reference,
+    "torch": _torch,
+    "native": _native,
+    "triton": _triton,
+}
 """Every backend by name; each has the four scans with the signatures below.
 
-"native" is usable where its `available()` says so; its `unavailable_reason()` says why not.
+"native" and "triton" are usable where their `available()` says so; their `unavailable_reason()`
+says why not.
 """
 
 __all__ = ["BACKENDS", "backend_for", "hgru_scan", "linear_scan", "mingru_scan", "minlstm_scan"]
 
 
+@torch.compiler.assume_constant_result
 def backend_for(device: torch.device | str) -> str:
     """The name of the backend that the ops use on a device, for dtypes that it covers."""
-    return "native" if torch.device(device).type == "cpu" and _native.available() else "torch"
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return "native" if _native.available() else "torch"
+    return _gpu_backend(kind) if kind == "cuda" and _triton.available() else "torch"
+
+
+@cache
+def _gpu_backend(kind: str) -> str:
+    fault = _triton.fault(kind)
+    if fault:
+        warnings.warn(
+            f"runnel's Triton kernels fail on this {kind} device ({fault}); using plain torch, "
+            "which is many times slower",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return "torch" if fault else "triton"
 
 
 def _backend(op: str, first: Tensor, second: Tensor) -> ModuleType:

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-LINEAR, MINGRU, MINLSTM, HGRU = range(4)
+from runnel.ops._scan_op import HGRU, LINEAR, MINGRU, MINLSTM
+
 VARIANTS = {"best": 0, "baseline": 1, "avx2": 2, "avx512": 3}
 """Instruction sets by name; "best" is the widest that the processor has."""
 
