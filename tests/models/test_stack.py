@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from runnel.bench.memory import peak_bytes
 from runnel.mixers import MIXERS
 from runnel.models.feedforward import FeedForward
 from runnel.models.stack import BlockConfig, Stack, StackConfig
@@ -117,13 +116,22 @@ def test_hidden_numbers_are_kept_once(kind: str, dtype: torch.dtype) -> None:
     part, width = FeedForward(8, 32, kind), 64 if kind == "gated" else 32  # type: ignore[arg-type]
     x_ND = torch.randn(50, 8, requires_grad=True)
     leaves = [x_ND, *part.parameters()]
-    with torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
-        expected = part.output(part.activation(part.inputs(x_ND)))
-        kept = peak_bytes(lambda: part(x_ND))
-        found = part(x_ND)
-    # The hidden numbers, the result, and with bfloat16 the casts of input and weights.
-    assert kept < (50 * (width + 32 + 8 + 8) + 8 * (width + 32)) * dtype.itemsize
-    assert torch.equal(found, expected)
-    grads = [torch.autograd.grad(y.float().square().sum(), leaves) for y in (expected, found)]
-    for grad, other in zip(*grads, strict=True):
+    found = []
+    for forward in (lambda x: part.output(part.activation(part.inputs(x))), part):
+        kept: dict[int, torch.Tensor] = {}
+
+        def keep(x: torch.Tensor, kept: dict[int, torch.Tensor] = kept) -> torch.Tensor:
+            kept[x.data_ptr()] = x
+            return x
+
+        saved = torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x)
+        with saved, torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
+            y_ND = forward(x_ND)
+        hidden = sum(x.numel() for x in kept.values() if len(x) == 50 and x.shape[1] > 8)
+        grads = torch.autograd.grad(y_ND.float().square().sum(), leaves)
+        found.append((hidden, y_ND, grads))
+    (twice, expected, expected_grads), (once, y_ND, grads) = found
+    assert (twice, once) == (50 * (width + 32), 50 * width)
+    assert torch.equal(y_ND, expected)
+    for grad, other in zip(grads, expected_grads, strict=True):
         assert torch.equal(grad, other)
