@@ -44,6 +44,11 @@ def test_a_step_of_the_transformers_reads_half_a_million_tokens(name: str) -> No
 
 def test_promised_sizes() -> None:
     assert count_parameters(RECIPES["mingru-270k"].make().model) <= 270_000
+    original = count_parameters(RECIPES["gru-memory-2.5m"].make().model)
+    assert original == 2_685_795
+    assert count_parameters(RECIPES["gru-memory-0.2m"].make().model) == 201_507
+    parallel = count_parameters(RECIPES["mingru-memory-2.5m"].make().model)
+    assert parallel == pytest.approx(original, rel=0.005)
     assert count_parameters(RECIPES["mingru-18m"].make().model) == pytest.approx(17.6e6, rel=0.005)
     assert count_parameters(RECIPES["gpt2-15m"].make().model) == pytest.approx(15.0e6, rel=0.005)
     conv = RECIPES["conv-attention-9m"].make().model

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from runnel import __version__
-from runnel.commands import bench, compare, doctor, evaluate, generate, listing, planned, train
+from runnel.commands import (
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    generate,
+    importing,
+    listing,
+    planned,
+    train,
+)
 from runnel.commands.verb import Verb
 from runnel.errors import DiskError, DivergedError, InputError
 
@@ -19,6 +29,7 @@ VERBS: list[Verb] = [
     generate.VERB,
     evaluate.VERB,
     compare.VERB,
+    importing.VERB,
     bench.VERB,
     doctor.VERB,
     *planned.VERBS,

@@ -12,7 +12,6 @@ _PLANNED = {
     "data": "tokenizes a corpus once, in shards that are mapped into memory",
     "serve": "HTTP API and playground page",
     "export": "a model that runs elsewhere: onnx, browser, transformers",
-    "import": "a run directory from somebody else's weights",
     "inspect": "parameters, state size, gates and memory half-life per layer",
 }
 

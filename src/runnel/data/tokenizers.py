@@ -104,7 +104,8 @@ class ByteTokenizer(Tokenizer):
 class CharTokenizer(Tokenizer):
     """Every character of a known alphabet is a token; 0 is the end of a text."""
 
-    def __init__(self, characters: Sequence[str]) -> None:
+    def __init__(self, characters: Sequence[str], unknown: str | None = None) -> None:
+        """`unknown` is the character that all outside the alphabet are read as, if any is."""
         if not 1 <= len(characters) <= MOST_CHARACTERS:
             raise InputError(
                 f"expected an alphabet of 1 to {MOST_CHARACTERS} characters; got "
@@ -121,13 +122,20 @@ class CharTokenizer(Tokenizer):
                 f"expected an alphabet without repetition; got {len(characters)} characters of "
                 f"which {len(set(characters))} differ; make the tokenizer again"
             )
+        if unknown is not None and unknown not in characters:
+            raise InputError(
+                f"expected unknown to be a character of the alphabet; got {str(unknown)[:20]!r}"
+            )
         self.name = "char"
         self.vocab_size = 1 + len(characters)
         self.characters = tuple(characters)
+        self.unknown = unknown
         self._codes_V = np.array([0, *map(ord, characters)], dtype=np.uint32)
         # One entry more than the highest code point, to which all beyond are clipped: unknown.
         self._ids = np.zeros(int(self._codes_V.max()) + 2, dtype=np.uint16)
-        self._ids[self._codes_V] = np.arange(self.vocab_size)
+        if unknown is not None:
+            self._ids[:] = 1 + self.characters.index(unknown)
+        self._ids[self._codes_V[1:]] = np.arange(1, self.vocab_size)
         self.token_bytes_V = _frozen(
             np.array([1, *(len(c.encode()) for c in characters)], dtype=np.int64)
         )
@@ -169,7 +177,8 @@ class CharTokenizer(Tokenizer):
 
     def to_plain(self) -> dict[str, Any]:
         """What tokenizer.json holds."""
-        return {"format": FORMAT, "type": "char", "characters": list(self.characters)}
+        plain = {"format": FORMAT, "type": "char", "characters": list(self.characters)}
+        return plain if self.unknown is None else plain | {"unknown": self.unknown}
 
 
 @final
@@ -215,7 +224,7 @@ def tokenizer_from_plain(plain: object) -> Tokenizer:
     expected = {"byte": {"format", "type"}, "char": {"format", "type", "characters"}}
     if not isinstance(kind, str) or kind not in expected:
         raise InputError(f"{what}: expected the type byte or char; got {str(kind)[:20]!r}")
-    if plain.keys() != expected[kind]:
+    if plain.keys() - ({"unknown"} if kind == "char" else set()) != expected[kind]:
         odd = sorted(str(key)[:20] for key in plain.keys() ^ expected[kind])[0]
         raise InputError(
             f"{what}: expected the fields {', '.join(sorted(expected[kind]))}; got "
@@ -227,7 +236,7 @@ def tokenizer_from_plain(plain: object) -> Tokenizer:
     if not isinstance(characters, list):
         raise InputError(f"{what}: expected a list of characters; got {type(characters).__name__}")
     try:
-        return CharTokenizer(characters)
+        return CharTokenizer(characters, plain.get("unknown"))
     except InputError as error:
         raise InputError(f"{what}: {error}") from None
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
 from runnel.ops.places import count_after, places
+from runnel.ops.ring import last_entries, within_reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +115,13 @@ class Attention(Mixer[AttentionState]):
             self._rotated(query, kept),
             self._rotated(keys[:, :, window - kept :], 0),
             values[:, :, window - kept :],
-            attn_mask=None if plain else _within_reach(seen_BT, window, kept).unsqueeze(1),
+            attn_mask=None if plain else within_reach(seen_BT, window, kept).unsqueeze(1),
             is_causal=plain,
         )
         count_B = count_after(before.count_B, place_BT, length_B)
         after = AttentionState(
-            _last(keys, before.keys_BNWH, count_B, length_B),
-            _last(values, before.values_BNWH, count_B, length_B),
+            last_entries(keys, before.keys_BNWH, count_B, length_B),
+            last_entries(values, before.values_BNWH, count_B, length_B),
             count_B,
         )
         return self.output(y.transpose(1, 2).flatten(2)), after
@@ -158,27 +159,3 @@ class Attention(Mixer[AttentionState]):
         cos, sin = angles.cos().to(x_BNSH.dtype), angles.sin().to(x_BNSH.dtype)
         left, right = x_BNSH.split(half, dim=-1)
         return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
-
-
-def _last(
-    new_BNSH: Tensor, before_BNWH: Tensor, count_B: Tensor, length_B: Tensor | None
-) -> Tensor:
-    """The last W entries up to each row's length, with zeros for those of earlier sequences."""
-    window, width = before_BNWH.shape[2:]
-    if length_B is None:
-        kept = new_BNSH[:, :, new_BNSH.shape[2] - window :]
-    else:
-        index_BW = length_B.unsqueeze(1) + torch.arange(window, device=length_B.device)
-        index = index_BW[:, None, :, None].expand(-1, new_BNSH.shape[1], -1, width)
-        kept = new_BNSH.gather(2, index)
-    age_W = torch.arange(window - 1, -1, -1, device=count_B.device)
-    return kept.to(before_BNWH.dtype) * (age_W < count_B.unsqueeze(1))[:, None, :, None]
-
-
-def _within_reach(place_BT: Tensor, window: int, kept: int) -> Tensor:
-    """Mask (B, T, kept + T): which of the kept and the new keys each new position may see."""
-    time = torch.arange(place_BT.shape[1], device=place_BT.device)
-    key = torch.arange(-kept, place_BT.shape[1], device=place_BT.device)
-    age_TS = time.unsqueeze(1) - key
-    in_window = (age_TS >= 0) & (age_TS < window)
-    return in_window & (age_TS <= place_BT.unsqueeze(-1))
