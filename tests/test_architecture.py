@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "serving": {"inference", "storage"},
     "reports": {"training", "inference", "tasks", "data", "storage", "models"},
     "bench": {"ops", "mixers", "models", "training", "inference"},
-    "recipes": {"mixers", "models", "data", "training"},
+    "recipes": {"mixers", "models", "data", "tasks", "training"},
     "commands": {
         *("ops", "mixers", "models", "data", "tasks", "storage", "inference", "training"),
         *("serving", "reports", "bench", "recipes", "__init__"),

@@ -117,6 +117,58 @@ def test_list(runnel: Run) -> None:
     assert "training.learning_rate=" in output
 
 
+def test_a_task_is_trained_on_and_evaluated(runnel: Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    small = ("--length", "12", "--set", "task.copies=2", "--set", "task.tests=40")
+    words = [word for word in TINY if word not in ("--length", "16")]
+    code, _, error = runnel("train", "mingru-selective-copying", "--out", str(out), *words, *small)
+    assert (code, error) == (0, "")
+    code, output, _ = runnel("evaluate", str(out), "--json")
+    found = json.loads(output)
+    assert code == 0
+    assert found["tasks"]["selective-copying"]["answers"] == 80
+    assert 0 <= found["accuracy"] <= 1 < found["loss"]
+    code, output, _ = runnel("evaluate", str(out), "--task", "selective-copying")
+    assert code == 0
+    assert "length 12, copies 2" in output
+    code, _, error = runnel("evaluate", str(out), "--task", "parity")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "tokens of the task parity" in error
+
+
+def test_a_story_model_is_asked_what_it_remembers(
+    runnel: Run, trained: Path, tmp_path: Path
+) -> None:
+    tale = tmp_path / "tale.txt"
+    tale.write_text(
+        "One day, said Mia, we saw Otto. It was a very fine day, said Otto to Mia. " * 9
+    )
+    code, output, _ = runnel(
+        "evaluate", str(trained), "--task", "recall", "--data", str(tale), "--json"
+    )
+    found = json.loads(output)["tasks"]["recall"]
+    assert code == 0
+    assert found["answers"] == sum(part["answers"] for part in found["parts"]["words"].values()) > 9
+
+
+BAD_EVALUATION: dict[str, tuple[list[str], str]] = {
+    "unknown task": (["--task", "parityy"], "did you mean parity?"),
+    "task and windows": (["--task", "recall", "--windows", "9"], "--windows"),
+    "other vocabulary": (["--task", "parity"], "parity"),
+    "neither name nor folder": (["--against", "nonsense"], "nonsense"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_EVALUATION)
+def test_bad_evaluation_is_one_line(fault: str, runnel: Run, trained: Path) -> None:
+    words, hint = BAD_EVALUATION[fault]
+    code, output, error = runnel("evaluate", str(trained), *words)
+    assert (code, output) == (2, "")
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert hint in error
+
+
 def test_doctor(runnel: Run) -> None:
     code, output, _ = runnel("doctor", "--json")
     assert (code, json.loads(output)["passed"]) == (0, True)
@@ -146,6 +198,8 @@ BAD_TRAINING: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "dimension": (lambda d: ["mingru-stories", "--set", "model.dim=0"], "dim"),
     "device": (lambda d: ["mingru-stories", "--device", "abacus"], "abacus"),
     "two budgets": (lambda d: ["mingru-stories", "--steps", "3", "--minutes", "1"], "--steps"),
+    "data for a task": (lambda d: ["mingru-parity", "--data", str(d)], "leave it out"),
+    "missing files of a task": (lambda d: ["mingru-imdb", "--data", str(d / "no")], "--data"),
     "no budget": (lambda d: ["mingru-stories", "--steps", "0"], "--steps"),
 }
 

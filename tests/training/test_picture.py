@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from runnel.data import open_corpus
 from runnel.training import Recipe
 from runnel.training.card import model_card
 from runnel.training.loop import resolve
 from runnel.training.picture import draw_loss
 from runnel.training.schedule import Spent
+from runnel.training.subject import open_subject
 from runnel.training.trainer import build_model
 
 
@@ -48,8 +48,8 @@ def test_a_long_run_has_a_picture_of_bounded_size() -> None:
 
 def test_the_card_states_sizes_data_and_loss(make_recipe: Callable[..., Recipe]) -> None:
     recipe = make_recipe(prompts=("it's a",))
-    corpus = open_corpus(recipe.data)
-    recipe = resolve(recipe, corpus)
+    subject = open_subject(recipe)
+    recipe = resolve(recipe, subject)
     model = build_model(recipe, torch.device("cpu"))
     outcome = {
         "validation_loss": 1.23456,
@@ -58,10 +58,10 @@ def test_the_card_states_sizes_data_and_loss(make_recipe: Callable[..., Recipe])
         "best_step": 7,
         "protocol": "carried",
     }
-    card = model_card(recipe, corpus, model, Spent(9, 9999, 1.5), outcome, torch.float32)
+    card = model_card(recipe, subject, model, Spent(9, 9999, 1.5), outcome, torch.float32)
     parameters = sum(p.numel() for p in model.parameters())
     # A state of 16 and the 3 inputs of width 16 that a convolution of 4 taps still needs.
-    for part in (f"| {parameters:,} |", "| 64 numbers (0.3 kB", corpus.sha256, "step 7,"):
+    for part in (f"| {parameters:,} |", "| 64 numbers (0.3 kB", subject.sha256, "step 7,"):
         assert part in card
     assert "1.2346 nats/token, 1.7810 bits/byte over 1,234 tokens (carried)" in card
     assert "9 steps, 9,999 tokens, 1.5 s" in card

@@ -30,7 +30,9 @@ _JUDGED = _LINE | {"validation_loss": 1.5, "bits_per_byte": 2.1640}
 
 
 def _tell(progress: Progress) -> None:
-    progress.start("stack, 100,000 parameters, on stories " + 60 * "x", Budget("steps", 1000))
+    progress.start(
+        "stack, 100,000 parameters, on stories " + 60 * "x", Budget("steps", 1000), "bits_per_byte"
+    )
     progress.step(Spent(100, 409600, 10.0))
     progress.line(_LINE)
     progress.line(_JUDGED)

@@ -32,7 +32,7 @@ class Disturb(Progress):
     def __init__(self, step: int, act: Callable[[], None]) -> None:
         self._step, self._act = step, act
 
-    def start(self, heading: str, budget: Budget) -> None: ...
+    def start(self, heading: str, budget: Budget, measure: str) -> None: ...
 
     def step(self, spent: Spent) -> None:
         if spent.steps == self._step:
@@ -157,7 +157,7 @@ def test_an_interrupt_while_evaluating_aborts_it_and_a_resume_does_it_again(
             _interrupt()
         return evaluate(*args, **options)
 
-    monkeypatch.setattr("runnel.training.run.evaluate", interrupted)
+    monkeypatch.setattr("runnel.training.subject.evaluate", interrupted)
     result = _run(recipe, tmp_path / "broken")
     assert (result.interrupted_by, result.steps) == (signal.SIGINT, step)
     monkeypatch.undo()

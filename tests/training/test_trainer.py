@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from runnel.data import Corpus, open_corpus
 from runnel.errors import DivergedError, InputError
 from runnel.training import OptimizerConfig, Recipe, ScheduleConfig
 from runnel.training.loop import resolve
+from runnel.training.subject import Subject, open_subject
 from runnel.training.trainer import Trainer, build_model, load_weights
 
 MakeRecipe = Callable[..., Recipe]
@@ -18,12 +18,12 @@ _CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def corpus(make_recipe: MakeRecipe) -> Corpus:
-    return open_corpus(make_recipe().data)
+def subject(make_recipe: MakeRecipe) -> Subject:
+    return open_subject(make_recipe())
 
 
-def _trainer(recipe: Recipe, corpus: Corpus) -> Trainer:
-    return Trainer(resolve(recipe, corpus), corpus, _CPU)
+def _trainer(recipe: Recipe, subject: Subject) -> Trainer:
+    return Trainer(resolve(recipe, subject), subject, _CPU)
 
 
 def _equal(one: Trainer, other: Trainer) -> bool:
@@ -42,17 +42,17 @@ _HARD: dict[str, Any] = {
 @pytest.mark.parametrize("options", [{}, _HARD], ids=["plain", "all options"])
 @pytest.mark.parametrize("moment", [0, 1, 7])
 def test_a_trainer_that_loads_a_state_goes_on_bit_for_bit(
-    make_recipe: MakeRecipe, corpus: Corpus, options: dict[str, Any], moment: int
+    make_recipe: MakeRecipe, subject: Subject, options: dict[str, Any], moment: int
 ) -> None:
     recipe = make_recipe(steps=20, **options)
-    trainer = _trainer(recipe, corpus)
+    trainer = _trainer(recipe, subject)
     for _ in range(moment):
         trainer.step()
     weights = {n: t.clone() for n, t in trainer.weights().items()}
     tensors = {n: t.clone() for n, t in trainer.tensors().items()}
     plain = trainer.plain()
     expected = [trainer.step() for _ in range(5)]
-    other = _trainer(recipe, corpus)
+    other = _trainer(recipe, subject)
     torch.rand(7)
     other.load(weights, tensors, plain)
     assert [other.step() for _ in range(5)] == expected
@@ -60,27 +60,29 @@ def test_a_trainer_that_loads_a_state_goes_on_bit_for_bit(
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_other_ones(
-    make_recipe: MakeRecipe, corpus: Corpus
+    make_recipe: MakeRecipe, subject: Subject
 ) -> None:
     losses = [
         [trainer.step().loss for _ in range(3)]
-        for trainer in (_trainer(make_recipe(dropout=0.1, seed=s), corpus) for s in (3, 3, 4))
+        for trainer in (_trainer(make_recipe(dropout=0.1, seed=s), subject) for s in (3, 3, 4))
     ]
     assert losses[0] == losses[1]
     assert losses[0] != losses[2]
 
 
 def test_dropout_leaves_weights_and_order_of_a_seed_alone(
-    make_recipe: MakeRecipe, corpus: Corpus
+    make_recipe: MakeRecipe, subject: Subject
 ) -> None:
-    one, other = (_trainer(make_recipe(dropout=d), corpus) for d in (0.0, 0.5))
+    one, other = (_trainer(make_recipe(dropout=d), subject) for d in (0.0, 0.5))
     assert all(torch.equal(t, other.weights()[n]) for n, t in one.weights().items())
     assert np.array_equal(next(one.loader).tokens_BT, next(other.loader).tokens_BT)
 
 
-def test_accumulated_batches_equal_one_large_batch(make_recipe: MakeRecipe, corpus: Corpus) -> None:
-    large = _trainer(make_recipe(batch=8), corpus)
-    small = _trainer(make_recipe(batch=2, accumulate=4), corpus)
+def test_accumulated_batches_equal_one_large_batch(
+    make_recipe: MakeRecipe, subject: Subject
+) -> None:
+    large = _trainer(make_recipe(batch=8), subject)
+    small = _trainer(make_recipe(batch=2, accumulate=4), subject)
     for _ in range(3):
         one, other = large.step(), small.step()
         assert one.loss == pytest.approx(other.loss, abs=1e-5)
@@ -89,11 +91,11 @@ def test_accumulated_batches_equal_one_large_batch(make_recipe: MakeRecipe, corp
 
 
 def test_clipping_bounds_the_gradient_that_moves_the_weights(
-    make_recipe: MakeRecipe, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+    make_recipe: MakeRecipe, subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     norms = []
     for clip in (0.0, 1e-3):
-        trainer = _trainer(make_recipe(optimizer=OptimizerConfig(clip=clip)), corpus)
+        trainer = _trainer(make_recipe(optimizer=OptimizerConfig(clip=clip)), subject)
         parameters = list(trainer.model.parameters())
 
         def note(factor: float, parameters: Any = parameters) -> None:
@@ -108,15 +110,17 @@ def test_clipping_bounds_the_gradient_that_moves_the_weights(
     assert norms[2] == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_the_rate_follows_the_schedule(make_recipe: MakeRecipe, corpus: Corpus) -> None:
+def test_the_rate_follows_the_schedule(make_recipe: MakeRecipe, subject: Subject) -> None:
     schedule = ScheduleConfig(shape="linear", warmup=0.5)
-    trainer = _trainer(make_recipe(steps=4, learning_rate=0.01, schedule=schedule), corpus)
+    trainer = _trainer(make_recipe(steps=4, learning_rate=0.01, schedule=schedule), subject)
     rates = [trainer.step().learning_rate for _ in range(4)]
     assert rates == pytest.approx([0.0025, 0.0075, 0.0075, 0.0025])
 
 
-def test_the_mean_is_kept_while_the_weights_go_on(make_recipe: MakeRecipe, corpus: Corpus) -> None:
-    trainer = _trainer(make_recipe(average=0.9), corpus)
+def test_the_mean_is_kept_while_the_weights_go_on(
+    make_recipe: MakeRecipe, subject: Subject
+) -> None:
+    trainer = _trainer(make_recipe(average=0.9), subject)
     for _ in range(5):
         trainer.step()
     own = {n: t.clone() for n, t in trainer.model.state_dict().items()}
@@ -139,9 +143,9 @@ def test_the_mean_is_kept_while_the_weights_go_on(make_recipe: MakeRecipe, corpu
     ],
 )
 def test_divergence_is_caught_before_any_weight_has_changed(
-    make_recipe: MakeRecipe, corpus: Corpus, place: str, named: str
+    make_recipe: MakeRecipe, subject: Subject, place: str, named: str
 ) -> None:
-    trainer = _trainer(make_recipe(accumulate=2), corpus)
+    trainer = _trainer(make_recipe(accumulate=2), subject)
     trainer.step()
     if place.startswith("output of "):
         module = trainer.model.get_submodule(place.removeprefix("output of "))
@@ -166,16 +170,16 @@ def test_divergence_is_caught_before_any_weight_has_changed(
 
 
 def test_a_gradient_too_large_for_its_norm_is_divergence(
-    make_recipe: MakeRecipe, corpus: Corpus
+    make_recipe: MakeRecipe, subject: Subject
 ) -> None:
-    trainer = _trainer(make_recipe(), corpus)
+    trainer = _trainer(make_recipe(), subject)
     trainer.model.get_parameter("head.weight").register_hook(lambda grad: grad * 1e30 * 1e30)
     with pytest.raises(DivergedError):
         trainer.step()
 
 
-def test_bfloat16_learns_about_the_same(make_recipe: MakeRecipe, corpus: Corpus) -> None:
-    trainers = [_trainer(make_recipe(precision=p), corpus) for p in ("float32", "bfloat16")]
+def test_bfloat16_learns_about_the_same(make_recipe: MakeRecipe, subject: Subject) -> None:
+    trainers = [_trainer(make_recipe(precision=p), subject) for p in ("float32", "bfloat16")]
     for _ in range(8):
         exact, rough = (trainer.step().loss for trainer in trainers)
     assert exact != rough
@@ -207,14 +211,14 @@ def test_a_model_beyond_all_memory_is_the_users_fault(make_recipe: MakeRecipe) -
 
 
 def test_a_batch_beyond_all_memory_is_the_users_fault(
-    make_recipe: MakeRecipe, corpus: Corpus
+    make_recipe: MakeRecipe, subject: Subject
 ) -> None:
     with pytest.raises(InputError, match=r"batch=1000000000 .* choose a smaller batch"):
-        _trainer(make_recipe(batch=10**9), corpus)
+        _trainer(make_recipe(batch=10**9), subject)
 
 
 def test_a_length_beyond_the_text_is_the_users_fault(
-    make_recipe: MakeRecipe, corpus: Corpus
+    make_recipe: MakeRecipe, subject: Subject
 ) -> None:
     with pytest.raises(InputError, match="shorter length"):
-        _trainer(make_recipe(length=10**6), corpus)
+        _trainer(make_recipe(length=10**6), subject)

@@ -56,7 +56,15 @@ def _entries(kind: str) -> list[dict[str, str]]:
         from runnel.data import CORPORA
 
         return [_entry(n, c.description, c.source) for n, c in CORPORA.items()]
+    if kind == "tasks":
+        from runnel.tasks import TASKS
+
+        return [_entry(n, _first_line(t), t.source) for n, t in TASKS.items()]
     return []
+
+
+def _first_line(documented: type) -> str:
+    return (documented.__doc__ or "").partition("\n")[0]
 
 
 def _entry(name: str, about: str, source: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runnel.commands.verb import Verb, add_training_flags, print_json
 
@@ -29,11 +29,40 @@ def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
     given = {flag: getattr(args, flag) for flag in flags if getattr(args, flag) is not None}
     if {"steps", "tokens", "minutes"} & set(given):
         given = {"steps": None, "tokens": None, "minutes": None} | given
-    data = recipe.data
-    if args.data is not None:
+    data, task, assignments = recipe.data, recipe.task, args.set
+    if task is not None:
+        fields = task_fields(task, args.data, given.pop("length", None))
+        assignments = [f"task.{name}={value}" for name, value in fields.items()] + assignments
+    elif args.data is not None:
         data = dataclasses.replace(data, source=args.data)
     training = dataclasses.replace(recipe.training, **given)
-    return override(dataclasses.replace(recipe, data=data, training=training), args.set)
+    return override(dataclasses.replace(recipe, data=data, training=training), assignments)
+
+
+def task_fields(task: Any, data: str | None, length: int | None) -> dict[str, Any]:
+    """The fields of a task into which --data and --length go; InputError where it has none."""
+    import dataclasses
+
+    from runnel.errors import InputError
+
+    known = {field.name for field in dataclasses.fields(task)}
+    given: dict[str, Any] = {}
+    if data is not None:
+        place = next((name for name in ("folder", "text") if name in known), None)
+        if place is None:
+            raise InputError(
+                f"expected no --data for the task {task.name}, which makes its own examples; got "
+                f"{data!r}; leave it out"
+            )
+        given[place] = data
+    if length is not None:
+        if "length" not in known:
+            raise InputError(
+                f"expected no --length for the task {task.name}, whose sequences have their own; "
+                f"got {length}; leave it out"
+            )
+        given["length"] = length
+    return given
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,14 +89,17 @@ def _report(result: Result) -> None:
     if result.interrupted_by:
         print(f"interrupted after {result.steps} steps and saved; the same command goes on")
         return
-    if result.validation_loss is not None and result.bits_per_byte is not None:
+    spent = f"after {result.tokens:,} tokens in {result.seconds:.0f} s"
+    if result.accuracy is not None:
+        print(f"{result.accuracy:.2%} of the answers right, {spent}")
+    elif result.validation_loss is not None and result.bits_per_byte is not None:
         print(
             f"validation loss {result.validation_loss:.4f} nats/token, "
-            f"{result.bits_per_byte:.4f} bits/byte, after {result.tokens:,} tokens in "
-            f"{result.seconds:.0f} s"
+            f"{result.bits_per_byte:.4f} bits/byte, {spent}"
         )
     print(f"run: {result.path}")
-    print(f"next: runnel generate {result.path}")
+    verb = "generate" if result.accuracy is None else "evaluate"
+    print(f"next: runnel {verb} {result.path}")
 
 
 VERB = Verb(

@@ -13,6 +13,8 @@ from runnel.data.hashing import make_key
 from runnel.data.permutation import Permutation
 from runnel.errors import InputError
 
+IGNORED = -100
+"""a target that does not count, as torch's cross-entropy has it"""
 _OFFSET, _ORDER = 0, 1
 _READ_AHEAD = 1024
 _SLICE = 2**20

@@ -29,6 +29,9 @@ class MinLSTMConfig(MixerConfig):
     """project back to dim; always done where the inner width differs from it"""
     forget_bias: float = 1.0
     """the forget gate's bias at the start; larger remembers longer"""
+    half_lives: tuple[float, float] | None = None
+    """memory half-lives (tokens, at least 1) over which the input gate's biases are spread at the
+    start; none: zero biases"""
     learned_start: bool = False
     """learn the state before the first token; otherwise it is zero"""
 
@@ -38,6 +41,9 @@ class MinLSTMConfig(MixerConfig):
                 f"minlstm wants dim and expansion * dim of at least 1; got dim={self.dim}, "
                 f"expansion={self.expansion}"
             )
+
+        if self.half_lives is not None and not 1 <= self.half_lives[0] <= self.half_lives[1]:
+            raise ValueError(f"half_lives wants 1 <= shortest <= longest; got {self.half_lives}")
 
     def build(self) -> "MinLSTM":
         """Make the mixer with fresh weights."""
@@ -65,6 +71,13 @@ class MinLSTM(Mixer[MinLSTMState]):
         with torch.no_grad():
             self.inputs.bias.zero_()
             self.inputs.bias[: self.inner] = config.forget_bias
+            if config.half_lives is not None:
+                shortest, longest = map(torch.tensor, config.half_lives)
+                half_life = torch.logspace(shortest.log2(), longest.log2(), self.inner, 2)
+                # With f = σ(forget_bias) and s the share i/(f+i): i = f s/(1-s).
+                forget = torch.sigmoid(torch.tensor(config.forget_bias))
+                input_gate = forget * (2 ** (1 / half_life) - 1)
+                self.inputs.bias[self.inner : 2 * self.inner] = torch.logit(input_gate)
 
     def init_state(self, batch_size: int) -> MinLSTMState:
         """Zero, or the learned start."""

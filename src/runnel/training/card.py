@@ -6,15 +6,17 @@ from typing import Any
 import torch
 
 from runnel.configuration import fields
-from runnel.data.corpus import Corpus
 from runnel.models.model import Model, ModelConfig
 from runnel.training.config import Recipe
 from runnel.training.schedule import Budget, Spent
+from runnel.training.subject import Subject
+
+_UNITS = {"bits_per_byte": "bits/byte", "accuracy": "of the answers right"}
 
 
 def model_card(
     recipe: Recipe,
-    corpus: Corpus,
+    subject: Subject,
     model: Model[Any],
     spent: Spent,
     outcome: dict[str, Any],
@@ -28,16 +30,15 @@ def model_card(
         "architecture": f"{recipe.model.name}: {_described(recipe.model)}",
         "parameters": f"{parameters:,}",
         "state per stream": f"{state:,} numbers ({4 * state / 1000:,.1f} kB in float32)",
-        "tokenizer": f"{corpus.tokenizer.name}, {corpus.tokenizer.vocab_size:,} tokens",
-        "data": f"{corpus.name}: {corpus.description}",
-        "data SHA-256": f"`{corpus.sha256}`",
-        "documents": f"{corpus.documents[0]:,} to train, {corpus.documents[1]:,} to validate; "
-        f"{corpus.bytes / 1e6:,.2f} MB",
+        "tokenizer": f"{subject.tokenizer.name}, {subject.tokenizer.vocab_size:,} tokens",
+        "data": f"{subject.name}: {subject.description}",
+        "data SHA-256": f"`{subject.sha256}`",
+        **subject.facts(),
         "budget": str(Budget.of(recipe.training)),
         "trained": f"{spent.steps:,} steps, {spent.tokens:,} tokens, {spent.seconds:,.1f} s",
         "validation loss": f"{outcome['validation_loss']:.4f} nats/token, "
-        f"{outcome['bits_per_byte']:.4f} bits/byte over {outcome['validation_tokens']:,} tokens "
-        f"({outcome['protocol']})",
+        f"{outcome[subject.measure]:.4f} {_UNITS[subject.measure]} "
+        f"over {outcome['validation_tokens']:,} tokens ({outcome['protocol']})",
         "weights of": f"step {outcome['best_step']:,}, the best by validation loss"
         + (f"; running mean, decay {recipe.training.average}" if recipe.training.average else ""),
         "machine": f"{_machine(device)}; {str(precision).removeprefix('torch.')} products; "
@@ -64,9 +65,7 @@ print(runnel.generate(model, {recipe.prompts[0] if recipe.prompts else ""!r}, to
 
 ## Limits
 
-A small model of one body of text: it continues text in the manner of that text and knows nothing
-else. What it writes is not checked for truth and may repeat what stands in the data. The loss holds
-for the validation text above and for no other.
+{subject.limits}
 """
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from runnel.data.config import DataConfig
 from runnel.errors import InputError
 from runnel.models.model import ModelConfig
+from runnel.tasks import TrainableTask
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -174,6 +175,8 @@ class Recipe:
     """the architecture"""
     data: DataConfig = field(default_factory=DataConfig)
     """what is read"""
+    task: TrainableTask | None = None
+    """a task to train on in the place of text; none: text"""
     training: TrainingConfig
     """the budget, the batches and the rates"""
     prompts: tuple[str, ...] = ("Once upon a time",)

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runnel.training.progress import Progress, clock, seconds_left
+from runnel.training.progress import TITLES, Progress, clock, seconds_left
 from runnel.training.schedule import Budget, Spent
 
 _SAMPLE_LINES = 8
@@ -22,15 +22,15 @@ class Display(Progress):
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._live: Live | None = None
-        self._heading, self._sample = "", ""
+        self._heading, self._sample, self._measure = "", "", "bits_per_byte"
         self._budget: Budget | None = None
         self._spent = Spent()
         self._line: dict[str, Any] = {}
         self._judged: dict[str, Any] = {}
 
-    def start(self, heading: str, budget: Budget) -> None:
+    def start(self, heading: str, budget: Budget, measure: str) -> None:
         """See `Progress`."""
-        self._heading, self._budget = heading, budget
+        self._heading, self._budget, self._measure = heading, budget, measure
         self._live = Live(
             get_renderable=self._render,
             console=self._console,
@@ -72,12 +72,12 @@ class Display(Progress):
         for _ in range(4):
             table.add_column(justify="left")
         table.add_row(
-            *(Text(name, style="dim") for name in ("loss", "validation", "bits/byte", ""))
+            *(Text(name, style="dim") for name in ("loss", "validation", TITLES[self._measure], ""))
         )
         table.add_row(
             _figure(self._line, "loss", "bold"),
             _figure(self._judged, "validation_loss", "bold green"),
-            _figure(self._judged, "bits_per_byte", "bold green"),
+            _figure(self._judged, self._measure, "bold green"),
             Text(
                 f"{self._line.get('tokens_per_second', 0):,.0f} tokens/s, "
                 f"step {spent.steps:,}, {clock(seconds_left(self._budget, spent))} left"

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from runnel.inference import Evaluation
 from runnel.training.config import Interval
 from runnel.training.schedule import Spent
 from runnel.training.trainer import Step
@@ -64,12 +63,3 @@ class Ledger:
     def plain(self) -> dict[str, Any]:
         """The ledger as JSON."""
         return asdict(self)
-
-
-def judged(evaluation: Evaluation) -> dict[str, Any]:
-    """What an evaluation adds to a line of metrics."""
-    return {
-        "validation_loss": evaluation.loss,
-        "bits_per_byte": evaluation.bits_per_byte,
-        "validation_tokens": evaluation.tokens,
-    }

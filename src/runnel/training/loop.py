@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from runnel.configuration import from_plain, to_plain
-from runnel.data import Corpus, open_corpus
 from runnel.errors import InputError
 from runnel.storage.checkpoint import Checkpoint
 from runnel.storage.run import RunDirectory, holds_run
@@ -17,6 +16,7 @@ from runnel.training.progress import Progress, choose_progress
 from runnel.training.resume import check_same_run
 from runnel.training.run import Run
 from runnel.training.signals import Signals
+from runnel.training.subject import Subject, open_subject
 from runnel.training.trainer import Trainer
 
 
@@ -33,6 +33,9 @@ class Result:
     validation_loss: float | None
     """of the published weights on all validation text (nats/token); none if interrupted"""
     bits_per_byte: float | None
+    """none for a task"""
+    accuracy: float | None
+    """part of a task's answers that are right; none for text"""
     best_step: int | None
     """the step whose weights are published"""
     interrupted_by: int | None
@@ -63,15 +66,15 @@ def train(
     out = Path(out)
     place = choose_device(device)
     _check_directory(out, resume)
-    corpus = open_corpus(recipe.data)
-    recipe = resolve(recipe, corpus)
+    subject = open_subject(recipe)
+    recipe = resolve(recipe, subject)
     shown = progress if progress is not None else choose_progress(quiet)
     signals = Signals()
     with randomness.own_generators(place), signals.watch():
-        trainer = Trainer(recipe, corpus, place)
-        directory, checkpoint, longer = _open(out, recipe, corpus, resume, shown)
+        trainer = Trainer(recipe, subject, place)
+        directory, checkpoint, longer = _open(out, recipe, subject, resume, shown)
         with directory:
-            run = Run(trainer, corpus, directory, shown, signals)
+            run = Run(trainer, subject, directory, shown, signals)
             finished = checkpoint is not None and run.restore(checkpoint, longer)
             if checkpoint is None:
                 run.begin()
@@ -91,20 +94,27 @@ def train(
             seconds=trainer.spent.seconds,
             validation_loss=outcome.get("validation_loss"),
             bits_per_byte=outcome.get("bits_per_byte"),
+            accuracy=outcome.get("accuracy"),
             best_step=run.best_step,
             interrupted_by=None if run.outcome else signals.received,
             already_finished=finished,
         )
 
 
-def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """The recipe with its model's vocabulary made that of the corpus's tokenizer."""
-    size = corpus.tokenizer.vocab_size
+def resolve(recipe: Recipe, subject: Subject) -> Recipe:
+    """The recipe with its model's vocabulary made that of the subject's tokenizer.
+
+    A task says how long its sequences are.
+    """
+    size = subject.tokenizer.vocab_size
     try:
         model = dataclasses.replace(recipe.model, vocab_size=size)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return dataclasses.replace(recipe, model=model)
+    training = recipe.training
+    if recipe.task is not None:
+        training = dataclasses.replace(training, length=recipe.task.longest())
+    return dataclasses.replace(recipe, model=model, training=training)
 
 
 def _check_directory(out: Path, resume: str) -> None:
@@ -122,11 +132,11 @@ def _check_directory(out: Path, resume: str) -> None:
 
 
 def _open(
-    out: Path, recipe: Recipe, corpus: Corpus, resume: str, shown: Progress
+    out: Path, recipe: Recipe, subject: Subject, resume: str, shown: Progress
 ) -> tuple[RunDirectory, Checkpoint | None, bool]:
     """The locked run directory, what to go on from, and whether the budget is a longer one."""
     if not holds_run(out):
-        created = RunDirectory.create(out, to_plain(recipe), corpus.tokenizer.to_plain())
+        created = RunDirectory.create(out, to_plain(recipe), subject.tokenizer.to_plain())
         return created, None, False
     directory = RunDirectory.open(out)
     directory.lock()
@@ -136,7 +146,7 @@ def _open(
         checkpoint, skipped = directory.find_resumable(resume == "must")
         for reason in skipped:
             shown.note(f"skipped a damaged checkpoint: {reason}")
-        if checkpoint is not None and checkpoint.state.get("corpus") != corpus.sha256:
+        if checkpoint is not None and checkpoint.state.get("corpus") != subject.sha256:
             raise InputError(
                 f"expected the text that the run in {out} was trained on; it has changed since; "
                 "restore it, or choose another --out"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from runnel.data.loader import IGNORED
 from runnel.models.model import Model
 from runnel.training.precision import autocast
 
@@ -31,6 +32,7 @@ def next_token_loss(
 def cross_entropy(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
     """The mean cross-entropy in float32 (nats); `F.cross_entropy` is its slow twin.
 
+    Targets that are `IGNORED` count neither in the sum nor in the number that it is divided by.
     The gradient is made on the way, in pieces and in the dtype of the logits: no copy of all the
     logits in float32 is ever held.
     """
@@ -45,15 +47,20 @@ class _CrossEntropy(torch.autograd.Function):
         grad_NV = torch.empty_like(logits_NV)
         losses_N = logits_NV.new_empty(count, dtype=wide)
         rows = max(1, _PIECE // vocabulary)
+        counted_N = targets_N != IGNORED
+        answers = counted_N.sum().to(wide)
+        # What does not count is divided by infinity: no pass of its own, and no other rounding.
+        divisor_N1 = torch.where(counted_N, answers, torch.inf).unsqueeze(1)
+        known_N = targets_N.clamp(min=0)
         for begin in range(0, count, rows):
             piece = slice(begin, begin + rows)
-            target = targets_N[piece].unsqueeze(1)
+            target = known_N[piece].unsqueeze(1)
             log_p = F.log_softmax(logits_NV[piece].to(wide), dim=1)
             losses_N[piece] = -log_p.gather(1, target).squeeze(1)
             error = log_p.exp_().scatter_add_(1, target, -torch.ones_like(target, dtype=wide))
-            grad_NV[piece] = error.div_(count)
+            grad_NV[piece] = error.div_(divisor_N1[piece])
         ctx.save_for_backward(grad_NV)
-        return losses_N.mean()
+        return losses_N.masked_fill_(~counted_N, 0.0).sum() / answers
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:

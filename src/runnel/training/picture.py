@@ -9,8 +9,11 @@ _TRAIN, _VALIDATION, _INK, _GRID = "#9db4c8", "#c2410c", "#334155", "#e2e8f0"
 _POINTS = 2000
 
 
-def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: float) -> str:
-    """An SVG of the lines of metrics.jsonl; bits per byte stand on the right-hand axis."""
+def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: float | None) -> str:
+    """An SVG of the lines of metrics.jsonl.
+
+    Bits per byte stand on the right-hand axis where the tokens stand for text.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -60,20 +63,23 @@ def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: f
         axes.grid(color=_GRID, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines["top"].set_visible(False)
-        factor = 1 / (math.log(2) * bytes_per_token)
-
-        def to_bits(nats: Any) -> Any:
-            return nats * factor
-
-        def to_nats(bits: Any) -> Any:
-            return bits / factor
-
-        right = axes.secondary_yaxis("right", (to_bits, to_nats))
-        right.set_ylabel("bits per byte")
+        if bytes_per_token is not None:
+            _bits_on_the_right(axes, 1 / (math.log(2) * bytes_per_token))
         axes.legend(frameon=False)
         drawn = io.BytesIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         return drawn.getvalue().decode()
+
+
+def _bits_on_the_right(axes: Any, factor: float) -> None:
+    def to_bits(nats: Any) -> Any:
+        return nats * factor
+
+    def to_nats(bits: Any) -> Any:
+        return bits / factor
+
+    right = axes.secondary_yaxis("right", (to_bits, to_nats))
+    right.set_ylabel("bits per byte")
 
 
 def _curve(lines: Sequence[dict[str, Any]], name: str) -> tuple[list[float], list[float]]:

@@ -9,13 +9,19 @@ from typing import Any, final
 
 from runnel.training.schedule import Budget, Spent
 
+TITLES = {"bits_per_byte": "bits/byte", "accuracy": "accuracy"}
+"""what people read over the measure of an evaluation"""
+
 
 class Progress(ABC):
     """Told of everything that happens in a run; `step` must cost next to nothing."""
 
     @abstractmethod
-    def start(self, heading: str, budget: Budget) -> None:
-        """The run begins; `heading` says in a line what is trained on what."""
+    def start(self, heading: str, budget: Budget, measure: str) -> None:
+        """The run begins; `heading` says in a line what is trained on what.
+
+        `measure` is what evaluations measure beside the loss: bits_per_byte or accuracy.
+        """
 
     @abstractmethod
     def step(self, spent: Spent) -> None:
@@ -70,7 +76,7 @@ def clock(seconds: float | None) -> str:
 class Silence(Progress):
     """Nothing at all."""
 
-    def start(self, heading: str, budget: Budget) -> None:
+    def start(self, heading: str, budget: Budget, measure: str) -> None:
         """See `Progress`."""
 
     def step(self, spent: Spent) -> None:
@@ -95,11 +101,12 @@ class Lines(Progress):
 
     def __init__(self) -> None:
         self._budget: Budget | None = None
+        self._measure = "bits_per_byte"
         self._headed = False
 
-    def start(self, heading: str, budget: Budget) -> None:
+    def start(self, heading: str, budget: Budget, measure: str) -> None:
         """See `Progress`."""
-        self._budget = budget
+        self._budget, self._measure = budget, measure
         self.note(heading)
 
     def step(self, spent: Spent) -> None:
@@ -110,14 +117,14 @@ class Lines(Progress):
         if not self._headed:
             self._headed = True
             self.note(
-                f"{'step':>8} {'tokens':>14} {'loss':>8} {'validation':>10} {'bits/byte':>9} "
-                f"{'tokens/s':>10} {'left':>8}"
+                f"{'step':>8} {'tokens':>14} {'loss':>8} {'validation':>10} "
+                f"{TITLES[self._measure]:>9} {'tokens/s':>10} {'left':>8}"
             )
         assert self._budget is not None
         spent = Spent(line["step"], line["tokens"], line["seconds"])
         self.note(
             f"{line['step']:>8,} {line['tokens']:>14,} {_number(line, 'loss', 4):>8} "
-            f"{_number(line, 'validation_loss', 4):>10} {_number(line, 'bits_per_byte', 4):>9} "
+            f"{_number(line, 'validation_loss', 4):>10} {_number(line, self._measure, 4):>9} "
             f"{_number(line, 'tokens_per_second', 0):>10} "
             f"{clock(seconds_left(self._budget, spent)):>8}"
         )

@@ -5,9 +5,8 @@ from typing import Any
 
 import torch
 
-from runnel.data.corpus import Corpus
 from runnel.errors import InputError
-from runnel.inference import Evaluation, evaluate, generate
+from runnel.inference import generate
 from runnel.models.growing import GrowingModel
 from runnel.models.model import Model
 from runnel.storage.background import BackgroundWriter
@@ -17,10 +16,11 @@ from runnel.training.card import model_card
 from runnel.training.config import Interval
 from runnel.training.divergence import refuse_bad_weights
 from runnel.training.growth import stage_of
-from runnel.training.ledger import Ledger, due, judged
+from runnel.training.ledger import Ledger, due
 from runnel.training.picture import draw_loss
 from runnel.training.progress import Progress
 from runnel.training.signals import Aborted, Signals
+from runnel.training.subject import Judgement, Subject
 from runnel.training.trainer import Step, Trainer, build_model, load_weights
 
 _SAMPLE_TOKENS = 300
@@ -41,21 +41,21 @@ class Run:
     def __init__(
         self,
         trainer: Trainer,
-        corpus: Corpus,
+        subject: Subject,
         directory: RunDirectory,
         progress: Progress,
         signals: Signals,
     ) -> None:
         self.outcome: dict[str, Any] = {}
         """what the finished run reached; empty before"""
-        self._trainer, self._corpus, self._directory = trainer, corpus, directory
+        self._trainer, self._subject, self._directory = trainer, subject, directory
         self._progress, self._signals = progress, signals
         self._training = trainer.recipe.training
         self._ledger = Ledger()
         self._best: dict[str, Any] = {}
         self._owed = False
         self._announce: dict[str, Any] = {}
-        self._prompts = _usable(trainer.recipe.prompts, corpus)
+        self._prompts = _usable(trainer.recipe.prompts, subject)
 
     @property
     def best_step(self) -> int | None:
@@ -97,7 +97,7 @@ class Run:
         log, evaluation, save = map(
             Interval.parse, (training.log_every, training.evaluate_every, training.save_every)
         )
-        self._progress.start(self._heading(), trainer.budget)
+        self._progress.start(self._heading(), trainer.budget, self._subject.measure)
         with BackgroundWriter(self._directory) as writer:
             try:
                 if self._owed:
@@ -134,20 +134,21 @@ class Run:
         """
         step = self._trainer.spent.steps
         with self._trainer.keeping() as model:
-            evaluation = self._judge(model, self._training.evaluate_tokens)
+            judgement = self._judge(model, self._training.evaluate_tokens)
             with self._signals.abortable():
                 texts = [(prompt, self._sample(model, prompt)) for prompt in self._prompts]
         self._owed = False
-        self._write_line(judged(evaluation))
+        loss = judgement.line["validation_loss"]
+        self._write_line(judgement.line)
         body = "".join(f"\n{_quoted(prompt + text)}\n" for prompt, text in texts)
         self._directory.append_text(
-            "samples.md", f"## step {step}, validation loss {evaluation.loss:.4f}\n{body}\n"
+            "samples.md", f"## step {step}, validation loss {loss:.4f}\n{body}\n"
         )
         if texts:
             self._progress.sample("".join(texts[0]))
         self._draw()
-        if not self._best or evaluation.loss < self._best["validation_loss"]:
-            self._best = {"step": step, "validation_loss": evaluation.loss}
+        if not self._best or loss < self._best["validation_loss"]:
+            self._best = {"step": step, "validation_loss": loss}
             if not self._trainer.budget.exhausted(self._trainer.spent):
                 self._save(writer)
 
@@ -158,32 +159,31 @@ class Run:
         spent, best = self._trainer.spent, self._best["step"]
         if best == spent.steps:
             with self._trainer.keeping() as model:
-                evaluation = self._judge(model, None)
+                judgement = self._judge(model, None)
         else:
             with torch.random.fork_rng(devices=[]):
                 model = build_model(self._trainer.recipe, self._trainer.device)
             load_weights(model, weights)
-            evaluation = self._judge(model, None)
-        whole = judged(evaluation)
-        self.outcome = {**whole, "best_step": best, "protocol": evaluation.protocol}
-        if evaluation.tokens > self._training.evaluate_tokens or best != spent.steps:
-            line = self._directory.metrics.read()[-1]
+            judgement = self._judge(model, None)
+        whole = judgement.line
+        self.outcome = {**whole, "best_step": best, "protocol": judgement.protocol}
+        line = self._directory.metrics.read()[-1]
+        if line.get("validation_tokens") != whole["validation_tokens"] or best != spent.steps:
             # A crash after this line may have left it, the same.
             if "best_step" not in line:
                 self._write({**line, **whole, "best_step": best})
             self._draw()
         card = model_card(
-            self._trainer.recipe, self._corpus, model, spent, self.outcome, self._trainer.dtype
+            self._trainer.recipe, self._subject, model, spent, self.outcome, self._trainer.dtype
         )
         self._directory.write_text("README.md", card)
         self._save(writer)
         writer.wait()
         self._directory.publish(weights)
 
-    def _judge(self, model: Model[Any], limit: int | None) -> Evaluation:
+    def _judge(self, model: Model[Any], limit: int | None) -> Judgement:
         with self._signals.abortable():
-            validation = self._corpus.validation
-            return evaluate(model, validation.tokens_N, self._corpus.tokenizer, limit=limit)
+            return self._subject.judge(model, limit)
 
     def _sample(self, model: Model[Any], prompt: str) -> str:
         return generate(model, prompt, _SAMPLE_TOKENS, seed=self._training.seed)
@@ -212,7 +212,7 @@ class Run:
             "best": self._best,
             "owed": self._owed,
             "outcome": self.outcome,
-            "corpus": self._corpus.sha256,
+            "corpus": self._subject.sha256,
             "budget": str(self._trainer.budget),
         }
         checkpoint = Checkpoint(
@@ -245,11 +245,10 @@ class Run:
         self._progress.line(line)
 
     def _draw(self) -> None:
-        stream = self._corpus.train
         picture = draw_loss(
             self._directory.metrics.read(),
-            title=f"{self._trainer.recipe.model.name} on {self._corpus.name}",
-            bytes_per_token=stream.bytes / len(stream),
+            title=f"{self._trainer.recipe.model.name} on {self._subject.name}",
+            bytes_per_token=self._subject.bytes_per_token,
         )
         self._directory.write_text("loss.svg", picture)
 
@@ -257,17 +256,17 @@ class Run:
         parameters = sum(p.numel() for p in self._trainer.model.parameters())
         return (
             f"{self._trainer.recipe.model.name}, {parameters:,} parameters, on "
-            f"{self._corpus.name} ({self._corpus.bytes / 1e6:,.1f} MB), {self._trainer.budget}, "
+            f"{self._subject.name} ({self._subject.amount}), {self._trainer.budget}, "
             f"{self._trainer.device}, {str(self._trainer.dtype).removeprefix('torch.')}"
         )
 
 
-def _usable(prompts: tuple[str, ...], corpus: Corpus) -> list[str]:
+def _usable(prompts: tuple[str, ...], subject: Subject) -> list[str]:
     """The prompts that the tokenizer can read; if it reads none, the beginning of a document."""
     usable = []
     for prompt in prompts:
         try:
-            corpus.tokenizer.encode(prompt)
+            subject.tokenizer.encode(prompt)
         except InputError:
             continue
         usable.append(prompt)

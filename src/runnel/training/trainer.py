@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runnel.data.corpus import Corpus
-from runnel.data.loader import Batch, Loader
+from runnel.data.loader import Batch
 from runnel.errors import InputError
 from runnel.models.growing import GrowingModel
 from runnel.models.model import Model
@@ -28,6 +27,7 @@ from runnel.training.optimizers import Optimizers
 from runnel.training.precision import choose_precision
 from runnel.training.schedule import Budget, Spent, rate
 from runnel.training.spikes import Spikes
+from runnel.training.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Trainer:
     loaded them goes on bit for bit. torch's default generators belong to it.
     """
 
-    def __init__(self, recipe: Recipe, corpus: Corpus, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, subject: Subject, device: torch.device) -> None:
         training = recipe.training
         self.recipe, self.device = recipe, device
         self.budget = Budget.of(training)
@@ -62,11 +62,11 @@ class Trainer:
         seed = training.seed
         order = randomness.derive(seed, "order")
         # The loader comes first: it says cheaply that a text is too short.
-        self.loader = Loader(corpus.train, batch=training.batch, length=training.length, seed=order)
-        refuse_larger_batches(training, corpus.tokenizer.vocab_size, device)
+        self.loader = subject.loader(training, order)
+        refuse_larger_batches(training, subject.tokenizer.vocab_size, device)
         torch.manual_seed(randomness.derive(seed, "weights"))
         self.model = build_model(recipe, device)
-        self.model.tokenizer = corpus.tokenizer
+        self.model.tokenizer = subject.tokenizer
         if training.recompute:
             recompute_activations(self.model)
         torch.manual_seed(randomness.derive(seed, "dropout"))

@@ -1,0 +1,194 @@
+"""A Hugging Face causal model on the text that ours is judged by, in bits per byte."""
+
+# B windows side by side, T positions, N tokens
+
+import importlib
+import logging
+import math
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from runnel.data.loader import IGNORED
+from runnel.data.tokenizers import Tokenizer
+from runnel.errors import DivergedError, InputError
+from runnel.inference.evaluate import Evaluation
+
+_CONTEXT = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+_LONGEST, _ROWS = 2048, 8
+_PATIENCE = 5.0  # seconds until a hub that does not answer counts as closed
+
+
+class _Window(NamedTuple):
+    tokens: list[int]
+    counted: int
+    """how many of the last tokens are judged here"""
+
+
+def open_against(name: str, device: str = "auto") -> "HuggingFaceModel":
+    """The model and the tokenizer of hf:NAME or of a local folder; InputError in one line."""
+    try:
+        transformers = importlib.import_module("transformers")
+    except ModuleNotFoundError:
+        raise InputError(
+            f"{name}: expected the `transformers` library, which reads such models; got none "
+            "installed; pip install 'runnel[hub]'"
+        ) from None
+    place = name.removeprefix("hf:")
+    folder = Path(place).expanduser()
+    local = bool(place) and folder.is_dir()
+    if not local and (not name.startswith("hf:") or not place):
+        raise InputError(
+            f"expected --against hf:NAME or a folder with a model; got {name!r}, which is neither; "
+            "check the name"
+        )
+    for talker in ("transformers", "huggingface_hub"):
+        logging.getLogger(talker).setLevel(logging.CRITICAL)
+    transformers.utils.logging.disable_progress_bar()
+    only_here = local or not _hub_answers()
+    options = {"local_files_only": only_here, "trust_remote_code": False}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            str(folder) if local else place, **options
+        )
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            str(folder) if local else place, dtype=torch.float32, **options
+        )
+    except Exception as error:
+        # Whatever the library meets, the user gets its first line.
+        if only_here and not local:
+            raise InputError(
+                f"{name}: expected the Hugging Face hub or a copy of the model in its cache; got "
+                "neither: the hub does not answer; download the model and give its folder"
+            ) from None
+        reason = next(iter(str(error).strip().splitlines()), "")[:160]
+        raise InputError(
+            f"{name}: expected a causal language model and its tokenizer; got "
+            f"{type(error).__name__}: {reason}; check the name or the folder"
+        ) from None
+    cuda = torch.cuda.is_available() and device != "cpu"
+    return HuggingFaceModel(model.eval().to("cuda" if cuda else "cpu"), tokenizer, name)
+
+
+@final
+class HuggingFaceModel:
+    """A causal model that reads windows of its context, half of each already read before."""
+
+    def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        found = (getattr(model.config, field, None) for field in _CONTEXT)
+        self.context = min(next((c for c in found if isinstance(c, int) and c > 1), 1024), _LONGEST)
+        ends = (tokenizer.bos_token_id, tokenizer.eos_token_id)
+        start = next((end for end in ends if end is not None), None)
+        if start is None:
+            raise InputError(
+                f"{name}: expected a tokenizer with a token that begins or ends a text; got one "
+                "without; choose another model"
+            )
+        self._start = int(start)
+        self._end = int(start if ends[1] is None else ends[1])
+
+    def evaluate(self, tokens_N: NDArray[Any], tokenizer: Tokenizer) -> Evaluation:
+        """Judge the text that stands in a stream of `tokenizer`, over the same bytes as ours.
+
+        Our end tokens become its own and count as one byte each.
+        """
+        nats, tokens, unknown = 0.0, 0, 0
+        pending: list[_Window] = []
+        for ids in self._documents(tokens_N, tokenizer):
+            unknown += ids.count(self._tokenizer.unk_token_id) if self._has_unknown() else 0
+            for window in _windows(ids, self.context):
+                tokens += window.counted
+                pending.append(window)
+                if len(pending) == _ROWS:
+                    nats += self._nats(pending)
+                    pending = []
+        nats += self._nats(pending) if pending else 0.0
+        counts_V = np.bincount(tokens_N[1:], minlength=len(tokenizer.token_bytes_V))
+        size = int(counts_V @ tokenizer.token_bytes_V)
+        if not tokens or not math.isfinite(nats):
+            raise DivergedError(f"expected a finite loss; got {nats} over {tokens} tokens")
+        protocol = f"windows of {self.context} tokens, the first half of each read before"
+        if unknown:
+            protocol += f"; {unknown:,} unknown tokens flatter it"
+        loss, per_byte = nats / tokens, nats / size
+        return Evaluation(
+            loss=loss,
+            nats_per_byte=per_byte,
+            bits_per_byte=per_byte / math.log(2),
+            perplexity=math.exp(min(loss, 700.0)),
+            tokens=tokens,
+            bytes=size,
+            protocol=protocol,
+        )
+
+    def _documents(self, tokens_N: NDArray[Any], tokenizer: Tokenizer) -> Iterator[list[int]]:
+        """The tokens of each document: a start, its text, and an end where it is known to end."""
+        starts = np.flatnonzero(tokens_N == tokenizer.end)
+        bounds = [
+            *([] if len(starts) and starts[0] == 0 else [-1]),
+            *starts.tolist(),
+            len(tokens_N),
+        ]
+        for start, stop in pairwise(bounds):
+            text = tokenizer.decode(tokens_N[start + 1 : stop])
+            ids = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+            ended = [self._end] if stop < len(tokens_N) else []
+            if len(ids) + len(ended):
+                yield [self._start, *ids, *ended]
+
+    def _has_unknown(self) -> bool:
+        unknown = self._tokenizer.unk_token_id
+        return unknown is not None and unknown not in (self._start, self._end)
+
+    def _nats(self, windows: list[_Window]) -> float:
+        width = max(len(window.tokens) for window in windows)
+        tokens_BT = torch.full((len(windows), width), self._end)
+        targets_BT = torch.full((len(windows), width - 1), IGNORED)
+        for row, (tokens, counted) in enumerate(windows):
+            tokens_BT[row, : len(tokens)] = torch.tensor(tokens)
+            stop = len(tokens) - 1
+            targets_BT[row, stop - counted : stop] = torch.tensor(tokens[-counted:])
+        device = self._model.device
+        with torch.inference_mode():
+            # Padding stands on the right, where a causal model cannot see it.
+            logits_BTV = self._model(tokens_BT[:, :-1].to(device), use_cache=False).logits
+            losses_N = F.cross_entropy(
+                logits_BTV.flatten(0, 1).float(),
+                targets_BT.flatten().to(device),
+                ignore_index=IGNORED,
+                reduction="none",
+            )
+        return float(losses_N.sum(dtype=torch.float64))
+
+
+def _windows(ids: list[int], context: int) -> Iterator[_Window]:
+    """Windows of at most `context` inputs; each token but the first is judged in one of them."""
+    done = 1
+    while done < len(ids):
+        stop = min(len(ids), context + 1 if done == 1 else done + context // 2)
+        yield _Window(ids[max(0, stop - context - 1) : stop], stop - done)
+        done = stop
+
+
+def _hub_answers() -> bool:
+    """Whether the hub can be reached; its own library would try for minutes."""
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return False
+    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        urllib.request.urlopen(address, timeout=_PATIENCE).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

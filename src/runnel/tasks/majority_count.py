@@ -1,0 +1,28 @@
+"""Majority count: how often does the most frequent symbol of a string occur?"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from runnel.tasks.state_tracking import StateTracking
+from runnel.tasks.task import Ints
+
+_LETTERS = 4
+_COUNTS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class MajorityCount(StateTracking):
+    """How often a string has its most frequent of four letters, 63 at most."""
+
+    name: ClassVar[str] = "majority-count"
+    # A count is one token: the box-drawing characters stand for 0 to 63.
+    symbols: ClassVar[str] = "".join(chr(0x2500 + i) for i in range(_COUNTS)) + "abcd"
+
+    def question(self, random: np.random.Generator, size: int, length: int) -> tuple[Ints, Ints]:
+        """See `StateTracking.question`."""
+        letters_BT = random.integers(0, _LETTERS, (size, length))
+        counts_BV = (letters_BT[:, :, None] == np.arange(_LETTERS)).sum(axis=1)
+        most_B1 = counts_BV.max(axis=1, keepdims=True)
+        return letters_BT + _COUNTS, np.minimum(most_B1, _COUNTS - 1)

@@ -1,0 +1,163 @@
+"""Recall: how far back does a story model still know a name, a colour, a promise?"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from runnel.data import stories
+from runnel.data.loader import IGNORED, Batch
+from runnel.data.sources import CORPORA, read_documents
+from runnel.data.tokenizers import Tokenizer
+from runnel.errors import InputError
+from runnel.tasks.task import Part, Read, Score, Task
+
+# Stories that no training has written: the bundled corpus trains on those of seed 0.
+_SEED = 20_261_122
+_NEAREST, _CANDIDATES = 5, 5
+_BANDS = (5, 10, 20, 40, 80, 160, 320, 640)
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+
+
+class Question(NamedTuple):
+    """A place in a text where one word is right and others like it are wrong."""
+
+    before: str
+    answer: str
+    wrong: tuple[str, ...]
+    distance: int
+    """words since the answer was last said"""
+    kind: str
+    """name, color, promise and so on"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recall(Task):
+    """Which of five words does a model expect where only one is true to what it read before?
+
+    On the bundled corpus its probes ask, with four wrong words of the same kind (fewer where there
+    are none); on any other text names that come again ask, with names of the same text.
+    """
+
+    name: ClassVar[str] = "recall"
+    source: ClassVar[str] = "runnel; the probes of the corpus stories, or names that come again"
+
+    text: str = "stories"
+    """the bundled corpus, or a source of story texts"""
+    questions: int = 1000
+    """questions to ask, at most"""
+    reach: int = 4000
+    """characters of the text before a question that are read, at most"""
+
+    def __post_init__(self) -> None:
+        if self.questions < 1 or self.reach < 100:
+            raise InputError(
+                "recall wants questions of at least 1 and a reach of at least 100; got "
+                f"questions={self.questions}, reach={self.reach}"
+            )
+
+    def score(self, read: Read, tokenizer: Tokenizer, limit: int | None = None) -> Score:
+        """See `Task.score`: right if the true word has the highest probability of all offered."""
+        right: dict[str, dict[str, list[bool]]] = {
+            "words": defaultdict(list),
+            "kind": defaultdict(list),
+        }
+        chance = []
+        for question in islice(self.asked(), self.questions):
+            found = _knows(question, read, tokenizer)
+            right["words"][band(question.distance)].append(found)
+            right["kind"][question.kind].append(found)
+            chance.append(1 / (1 + len(question.wrong)))
+        if not chance:
+            raise InputError(
+                f"expected a text in which names come again; got {self.text!r}, which has none; "
+                "give stories with --data"
+            )
+        bands = {band(first): None for first in _BANDS}
+        parts = {
+            "words": {b: _part(right["words"][b]) for b in bands if b in right["words"]},
+            "kind": {k: _part(hits) for k, hits in sorted(right["kind"].items())},
+        }
+        whole = _part([hit for hits in right["words"].values() for hit in hits])
+        return Score(whole.accuracy, whole.answers, None, parts, sum(chance) / len(chance))
+
+    def asked(self) -> Iterator[Question]:
+        """The questions, in the order of the text."""
+        if self.text in CORPORA:
+            for story in stories.stories(_SEED):
+                for probe in story.probes:
+                    yield Question(*(getattr(probe, n) for n in _PROBE))
+        else:
+            for document in read_documents(self.text):
+                yield from by_repeated_names(document.text, self.reach)
+
+
+_PROBE = ("before", "answer", "alternatives", "distance", "kind")
+
+
+def by_repeated_names(text: str, reach: int = 4000) -> Iterator[Question]:
+    """Questions about each name that comes again, offered beside other names of the text.
+
+    A name is a word that is written with a capital inside a sentence, and never without one.
+    """
+    words = list(_WORD.finditer(text))
+    capital = Counter(m.group() for m in words if m.group()[0].isupper())
+    inside = {m.group() for m in words if _inside_sentence(text, m.start())}
+    small = {m.group().lower() for m in words if m.group()[0].islower()}
+    names = {
+        name
+        for name in capital
+        if name in inside and len(name) > 2 and name.lower() not in small and "'" not in name
+    }
+    last: dict[str, int] = {}
+    ended: dict[str, int] = {}
+    for place, match in enumerate(words):
+        name = match.group().removesuffix("'s")
+        if name not in names:
+            continue
+        distance = place - last[name] - 1 if name in last else 0
+        # Names that were said already come first: to know them takes more than their frequency.
+        said = sorted((n for n in last if ended[n] > match.start() - reach), key=last.__getitem__)
+        said.reverse()
+        others = [n for n in said if not (n.startswith(name) or name.startswith(n))]
+        if distance >= _NEAREST and others and name in said:
+            before = text[max(0, match.start() - reach) : match.start()]
+            yield Question(before, name, tuple(others[: _CANDIDATES - 1]), distance, "name")
+        last[name], ended[name] = place, match.start()
+
+
+def band(distance: int) -> str:
+    """The range of distances that one belongs to, such as 5-9 or 640+."""
+    first = max(b for b in _BANDS if b <= max(distance, _BANDS[0]))
+    if first == _BANDS[-1]:
+        return f"{first}+"
+    return f"{first}-{_BANDS[_BANDS.index(first) + 1] - 1}"
+
+
+def _inside_sentence(text: str, start: int) -> bool:
+    before = text[:start][-3:].rstrip(" ")
+    return bool(before) and (before[-1].isalnum() or before[-1] in ",;")
+
+
+def _knows(question: Question, read: Read, tokenizer: Tokenizer) -> bool:
+    """Whether the answer is likelier than every other word, as a whole."""
+    before_N = tokenizer.encode(question.before)
+    words = [tokenizer.encode(word) for word in (question.answer, *question.wrong)]
+    width = 1 + len(before_N) + max(map(len, words)) - 1
+    tokens_BT = np.full((len(words), width), tokenizer.end, dtype=np.int64)
+    targets_BT = np.full_like(tokens_BT, IGNORED)
+    for row, word_M in enumerate(words):
+        whole_N = np.concatenate([before_N, word_M])
+        tokens_BT[row, 1 : len(whole_N)] = whole_N[:-1]
+        targets_BT[row, len(before_N) : len(whole_N)] = word_M
+    reset_BT = np.zeros(tokens_BT.shape, dtype=np.bool_)
+    nats_B = read(Batch(tokens_BT, targets_BT, reset_BT)).nats_BT.sum(axis=1)
+    return bool(nats_B.argmin() == 0)
+
+
+def _part(hits: list[bool]) -> Part:
+    return Part(sum(hits) / max(1, len(hits)), len(hits))
