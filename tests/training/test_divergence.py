@@ -19,14 +19,15 @@ from runnel.training.loop import resolve
 from runnel.training.optimizers import Optimizers
 from runnel.training.run import Run
 from runnel.training.spikes import Spikes
+from runnel.training.subject import open_subject
 from runnel.training.trainer import Trainer
 
 MakeRecipe = Callable[..., Recipe]
 
 
 def _trainer(recipe: Recipe) -> Trainer:
-    corpus = open_corpus(recipe.data)
-    return Trainer(resolve(recipe, corpus), corpus, torch.device("cpu"))
+    subject = open_subject(recipe)
+    return Trainer(resolve(recipe, subject), subject, torch.device("cpu"))
 
 
 def _inject(trainer: Trainer, dice: random.Random) -> str:

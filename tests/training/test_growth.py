@@ -18,14 +18,15 @@ from runnel.training.growth import carried, is_due
 from runnel.training.loop import resolve
 from runnel.training.progress import Silence
 from runnel.training.schedule import Budget, Spent
+from runnel.training.subject import open_subject
 from runnel.training.trainer import Trainer
 
 MakeRecipe = Callable[..., Recipe]
 
 
 def _trainer(recipe: Recipe) -> Trainer:
-    corpus = open_corpus(recipe.data)
-    return Trainer(resolve(recipe, corpus), corpus, torch.device("cpu"))
+    subject = open_subject(recipe)
+    return Trainer(resolve(recipe, subject), subject, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
