@@ -68,6 +68,16 @@ def test_a_state_that_grows_is_followed_to_the_end(monkeypatch: pytest.MonkeyPat
     assert found == {"4": 16, "8": 32, "16": 64}
 
 
+def test_recall_is_asked_of_the_bundled_corpus_alone() -> None:
+    made = model("mingru")
+    assert measure.recall(made, "text.txt") == ()
+    bins = measure.recall(made, "stories", questions=60)
+    assert bins
+    assert sum(b.count for b in bins) <= 60
+    assert all(b.count >= 20 and 0 <= b.value <= 1 for b in bins)
+    assert [b.first for b in bins] == sorted(b.first for b in bins)
+
+
 def test_decoding_has_a_speed() -> None:
     assert measure.decode_tokens_per_second(model("mingru")) > 0
 

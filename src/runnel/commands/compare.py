@@ -186,6 +186,11 @@ def _recipes(args: argparse.Namespace) -> dict[str, Recipe]:
         if name in recipes:
             raise InputError(f"expected each recipe once; got {name} twice")
         recipes[name] = chosen_recipe(name, args)
+        if recipes[name].task is not None:
+            raise InputError(
+                f"expected recipes that read a text; got {name}, which trains on a task; "
+                "compare its runs with runnel evaluate --task"
+            )
     return equalised(recipes, [text.partition("=")[0].split(".")[-1] for text in args.set])
 
 

@@ -13,17 +13,24 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from runnel.data import CORPORA
 from runnel.data.tokenizers import Tokenizer
+from runnel.errors import InputError
 from runnel.inference import generate
+from runnel.inference.answers import reader
 from runnel.inference.reading import chunk_length, device_of, reading
+from runnel.inference.session import tokenizer_of
 from runnel.models.model import Model
 from runnel.reports.results import Bin, Sample
+from runnel.tasks import Reading
+from runnel.tasks.recall import Recall
 
 STATE_LENGTHS = (1024, 16 * 1024, 256 * 1024)
 _BURSTS, _WARM, _BURST_SECONDS = 9, 2, 0.1
 _CHUNK, _ROWS = 256, 16
 _POSITION_TOKENS = 131_072
 _SAMPLE_TOKENS = 300
+_FEWEST = 20  # questions that a mean over them is worth showing for
 
 
 def decode_tokens_per_second(model: Model[Any]) -> float:
@@ -135,6 +142,29 @@ def _add_losses(
                 here = power_RT == power
                 part = np.array([nats_RT.numpy()[here].sum(), size_RT[here].sum(), here.sum()])
                 sums[int(power)] = sums.get(int(power), np.zeros(3)) + part
+
+
+def recall(model: Model[Any], source: str, questions: int = 600) -> tuple[Bin, ...]:
+    """How far back names, colours and promises are known again: by words since the last mention.
+
+    Only on a corpus that asks by itself; distances with under 20 questions are left out, and all
+    of them where the model's alphabet lacks letters of the questions.
+    """
+    if source not in CORPORA:
+        return ()
+    read = reader(model)
+    task = Recall(text=source, questions=questions)
+    try:
+        score = task.score(lambda batch: Reading(*read(batch)), tokenizer_of(model))
+    except InputError:
+        return ()
+    bins = []
+    for band, part in score.parts["words"].items():
+        first, _, last = band.rstrip("+").partition("-")
+        stop = int(last) if last else 2 * int(first) - 1
+        if part.answers >= _FEWEST:
+            bins.append(Bin(first=int(first), last=stop, count=part.answers, value=part.accuracy))
+    return tuple(bins)
 
 
 def samples(model: Model[Any], prompts: tuple[str, ...], seed: int) -> tuple[Sample, ...]:

@@ -142,6 +142,7 @@ def measured(plan: Comparison, entry: Entry, recipe: Recipe, path: Path) -> Run:
         curve=measure.curve(lines),
         by_position=measure.loss_by_position(model, tokens_N, tokenizer, recipe.training.length),
         decode_tokens_per_second=measure.decode_tokens_per_second(model),
+        recall=measure.recall(model, recipe.data.source),
     )
     if not first:
         return found
