@@ -7,11 +7,14 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "runnel"
 
-ANYONE = {"errors", "configuration"}
+ANYONE = {"errors", "configuration", "files", "strict_json", "lock"}
 MAY_IMPORT = {
     "__init__": {"storage", "inference", "recipes"},
     "errors": set(),
     "configuration": set(),
+    "files": set(),
+    "strict_json": set(),
+    "lock": set(),
     "ops": set(),
     "mixer": set(),
     "context": {"ops", "mixer"},

@@ -1,9 +1,5 @@
 """Small checkpoints and runs that every test of storage starts from."""
 
-import os
-import sys
-import traceback
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,26 +51,6 @@ def same() -> Callable[[Checkpoint, Checkpoint], bool]:
         )
 
     return compare
-
-
-@pytest.fixture(scope="session")
-def in_child() -> Callable[[Callable[[], None]], int]:
-    """Run a function in a forked process; its exit status, or minus the signal that ended it."""
-
-    def run(function: Callable[[], None]) -> int:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            try:
-                function()
-                os._exit(0)
-            except BaseException:
-                traceback.print_exc(file=sys.__stderr__)
-                os._exit(1)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-    return run
 
 
 @pytest.fixture

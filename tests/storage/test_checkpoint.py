@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from runnel import files
 from runnel.errors import InputError
-from runnel.storage import Checkpoint, DamagedCheckpoint, checkpoint, files
+from runnel.storage import Checkpoint, DamagedCheckpoint, checkpoint
 
 Make = Callable[[int], Checkpoint]
 Same = Callable[[Checkpoint, Checkpoint], bool]

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from runnel import strict_json
 from runnel.errors import InputError
+from runnel.files import read_regular, write_durably
 from runnel.inference.reading import device_of, reading
 from runnel.models.model import Model
-from runnel.storage import strict_json
-from runnel.storage.files import read_regular, write_durably
 from runnel.storage.tensors import LARGEST, load, save_sealed
 
 _FORMAT = 1

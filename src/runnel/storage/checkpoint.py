@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from runnel import files, strict_json
 from runnel.errors import InputError
-from runnel.storage import files, strict_json, tensors
+from runnel.storage import tensors
 
 FORMAT = 1
 MODEL, TRAINING, STATE, MANIFEST = (

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from runnel import files, strict_json
 from runnel.configuration import from_plain
 from runnel.data.tokenizers import tokenizer_from_plain
 from runnel.errors import InputError
 from runnel.models.model import Model, ModelConfig
 from runnel.storage import checkpoint as checkpoints
-from runnel.storage import files, strict_json, tensors
+from runnel.storage import tensors
 from runnel.storage.allowance import Allowance
 from runnel.storage.checkpoint import DamagedCheckpoint
 from runnel.storage.run import CONFIG, MODEL, TOKENIZER, RunDirectory, read_config

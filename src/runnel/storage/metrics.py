@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from runnel import files, strict_json
 from runnel.errors import InputError
-from runnel.storage import files, strict_json
 
 NAME = "metrics.jsonl"
 _LONGEST_LINE = 2**20

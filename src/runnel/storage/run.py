@@ -11,11 +11,12 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from runnel import files, strict_json
 from runnel.errors import InputError
+from runnel.lock import WriterLock
 from runnel.storage import checkpoint as checkpoints
-from runnel.storage import files, strict_json, tensors
+from runnel.storage import tensors
 from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint
-from runnel.storage.lock import WriterLock
 from runnel.storage.metrics import NAME as METRICS
 from runnel.storage.metrics import Metrics
 from runnel.storage.series import Series

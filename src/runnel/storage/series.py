@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from runnel import files
 from runnel.errors import InputError
 from runnel.storage import checkpoint as checkpoints
-from runnel.storage import files
 from runnel.storage.checkpoint import Checkpoint, DamagedCheckpoint
 
 _KEPT = 2

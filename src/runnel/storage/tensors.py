@@ -15,9 +15,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from runnel import strict_json
 from runnel.errors import InputError
-from runnel.storage import strict_json
-from runnel.storage.files import Part, sha256
+from runnel.files import Part, sha256
 
 LARGEST = 2**40
 """bytes of one file"""

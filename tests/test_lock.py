@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runnel.errors import DiskError, InputError
-from runnel.storage.lock import WriterLock
+from runnel.lock import WriterLock
 
 InChild = Callable[[Callable[[], None]], int]
 
@@ -18,7 +18,7 @@ InChild = Callable[[Callable[[], None]], int]
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> None:
     first, second = WriterLock(tmp_path), WriterLock(tmp_path)
     first.acquire()
-    with pytest.raises(InputError, match=rf"another process \(pid {os.getpid()}\) is training in"):
+    with pytest.raises(InputError, match=rf"another process \(pid {os.getpid()}\) is writing in"):
         second.acquire()
     assert not second.held
     first.release()

@@ -1,4 +1,4 @@
-"""One writer per run directory: a lock that the system frees when its process ends."""
+"""One writer per directory: a lock that the system frees when its process ends."""
 
 import contextlib
 import fcntl
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runnel import files, strict_json
 from runnel.errors import InputError
-from runnel.storage import files, strict_json
 
 NAME = ".lock"
 
@@ -76,8 +76,8 @@ class WriterLock:
                 if not _is_dead(holder):
                     os.close(descriptor)
                     raise InputError(
-                        "expected a run directory that no other process writes; "
-                        f"another process {_describe(holder)} is training in "
+                        "expected a directory that no other process writes; "
+                        f"another process {_describe(holder)} is writing in "
                         f"{self._path.parent}; wait for it or choose another --out"
                     ) from None
                 os.unlink(self._path)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runnel import strict_json
 from runnel.errors import InputError
-from runnel.storage import strict_json
 
 _VALUES = st.recursive(
     st.none()

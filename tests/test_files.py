@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from runnel import files
 from runnel.errors import DiskError, InputError
-from runnel.storage import files
 
 
 def test_a_durable_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
