@@ -1,4 +1,4 @@
-"""What must stand before anything is imported."""
+"""What must stand before anything is imported, and what tests of several rooms use."""
 
 import os
 import sys

@@ -12,6 +12,7 @@ from runnel import __version__
 from runnel.commands import (
     bench,
     compare,
+    data,
     doctor,
     evaluate,
     generate,
@@ -25,6 +26,7 @@ from runnel.errors import DiskError, DivergedError, InputError
 
 VERBS: list[Verb] = [
     listing.VERB,
+    data.VERB,
     train.VERB,
     generate.VERB,
     evaluate.VERB,

@@ -214,7 +214,7 @@ def test_a_given_tokenizer_is_kept_and_must_know_the_text(write: Write) -> None:
 
 
 def test_an_unknown_tokenizer_is_refused(write: Write) -> None:
-    with pytest.raises(InputError, match="byte or char; got 'word'"):
+    with pytest.raises(InputError, match=r"bpe:N or gpt2:DIR; got .word."):
         open_corpus(DataConfig(source=write("a.txt", "abc" * 10), tokenizer="word"))
 
 

@@ -195,7 +195,6 @@ def test_a_file_that_may_not_be_read_is_refused(
         raise PermissionError(13, "Permission denied")
 
     path = write(name, "one")
-    monkeypatch.setattr(Path, "read_bytes", refuse)
     monkeypatch.setattr(Path, "open", refuse)
     assert f"{path}: expected a file that can be read; got 'Permission denied'" in refusal(path)
 
@@ -328,6 +327,13 @@ def test_the_hub_wants_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "extra `hub`" in refusal("hf:roneneldan/TinyStories")
 
 
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library is asked without a look at the network, as for kept copies."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.mark.usefixtures("offline")
 def test_a_dataset_of_the_hub_is_read_by_split(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -351,6 +357,7 @@ def test_a_dataset_of_the_hub_is_read_by_split(monkeypatch: pytest.MonkeyPatch) 
     assert "hf:NAME" in refusal("hf:")
 
 
+@pytest.mark.usefixtures("offline")
 def test_a_dataset_without_training_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     splits = {"left": [{"text": "x"}], "right": [{"text": "y"}]}
     monkeypatch.setitem(sys.modules, "datasets", hub(lambda name, **_: splits))
@@ -359,6 +366,7 @@ def test_a_dataset_without_training_text_is_refused(monkeypatch: pytest.MonkeyPa
     assert [d.text for d in read("hf:a/b")] == ["x"]
 
 
+@pytest.mark.usefixtures("offline")
 def test_a_hub_out_of_reach_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(name: str, **_: Any) -> Any:
         raise ConnectionError("no route to host\nmore\nlines")

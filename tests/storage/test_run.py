@@ -117,7 +117,7 @@ def test_a_directory_that_cannot_be_written_is_a_disk_error(
 
 def test_two_trainers_on_one_directory_are_refused(start: Start) -> None:
     run = start("a")
-    with pytest.raises(InputError, match=rf"another process \(pid {os.getpid()}\) is training"):
+    with pytest.raises(InputError, match=rf"another process \(pid {os.getpid()}\) is writing"):
         RunDirectory.open(run.path).lock()
     with pytest.raises(InputError, match="which holds one"):
         start("a")

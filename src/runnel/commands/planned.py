@@ -9,7 +9,6 @@ from runnel.commands.verb import Verb
 from runnel.errors import InputError
 
 _PLANNED = {
-    "data": "tokenizes a corpus once, in shards that are mapped into memory",
     "serve": "HTTP API and playground page",
     "export": "a model that runs elsewhere: onnx, browser, transformers",
     "inspect": "parameters, state size, gates and memory half-life per layer",

@@ -1,11 +1,13 @@
 """Corpora, tokenizers, packing, and loaders whose position can be saved."""
 
 from runnel.data.config import DataConfig
-from runnel.data.corpus import Corpus, TokenStream, make_stream, open_corpus, open_stream
+from runnel.data.corpus import Corpus, open_corpus, open_stream
 from runnel.data.documents import Document
 from runnel.data.loader import Batch, Loader, sequential
 from runnel.data.sources import CORPORA, NamedCorpus, read_documents
+from runnel.data.stream import TokenStream, make_stream
 from runnel.data.tokenizers import (
+    BPETokenizer,
     ByteTokenizer,
     CharTokenizer,
     Decoder,
@@ -15,6 +17,7 @@ from runnel.data.tokenizers import (
 
 __all__ = [
     "CORPORA",
+    "BPETokenizer",
     "Batch",
     "ByteTokenizer",
     "CharTokenizer",

@@ -12,15 +12,15 @@ class DataConfig:
     """Where the tokens come from."""
 
     source: str = "stories"
-    """corpus name, path (.txt, .jsonl, directory) or hf:NAME[:FIELD]"""
+    """corpus name, path (text, .jsonl, .parquet, .tar, .gz, .zst, folder, prepared) or hf:NAME[:FIELD]"""
     validation: str | None = None
     """a source of its own to judge by; none: held out from `source`"""
     tokenizer: str = "byte"
-    """byte or char"""
+    """byte, char, bpe:N or gpt2:DIR; a prepared dataset has its own"""
     separator: Literal["auto", "end-of-text", "blank-line", "none"] = "auto"
     """what stands between documents; auto: <|endoftext|> where it occurs, else a file is one"""
     field: str = "text"
-    """the field of each .jsonl line that holds the text"""
+    """the field of each .jsonl line, or the .parquet column, that holds the text"""
     held_out: float = 0.1
     """part of the source kept for validation (fraction)"""
     split: Literal["auto", "documents", "tail"] = "auto"
@@ -28,6 +28,8 @@ class DataConfig:
     where there are 100 or more"""
     split_seed: int = 0
     """seed of the draw of held-out documents"""
+    packing: Literal["resets", "windows"] = "resets"
+    """resets: nothing is remembered over the start of a document; windows: they run on over it"""
     megabytes: float = 8.0
     """how much of a corpus that writes itself is written (10^6 bytes)"""
 

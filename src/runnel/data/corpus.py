@@ -1,41 +1,23 @@
 """A corpus ready for a model: documents in, one stream of tokens to train and one to judge by."""
 
-# N tokens of a stream, V vocabulary
-
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from runnel.data.config import DataConfig
 from runnel.data.documents import Document
 from runnel.data.hashing import draw, make_key
+from runnel.data.prepared import holds_prepared, open_prepared
 from runnel.data.sources import Source, open_source
-from runnel.data.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer, Tokens
+from runnel.data.stream import TokenStream, make_stream
+from runnel.data.tokenizers import Tokenizer, make_tokenizer
 from runnel.errors import InputError
 
-_MANY_DOCUMENTS = 100
-_BLOCK = 2**16
-
-
-@dataclass(frozen=True, eq=False)
-class TokenStream:
-    """Documents one after the other: end, first document, end, second document, and so on.
-
-    Every document has an end token before it, which is the first thing that a model reads of it;
-    the last one is followed by an end token if it is known to be whole.
-    """
-
-    tokens_N: Tokens
-    end: int
-    """a document starts after this token, so state is reset where it is read"""
-    bytes: int
-    """UTF-8 bytes of all tokens; an end token counts as one"""
-
-    def __len__(self) -> int:
-        return len(self.tokens_N)
+MANY_DOCUMENTS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +35,8 @@ class Corpus:
     """number to train on, number to judge by"""
     bytes: int
     """UTF-8 bytes of the text, both parts, without separators"""
+    config: DataConfig
+    """what was asked for, with the tokenizer and the split that a prepared dataset really has"""
 
 
 def open_corpus(config: DataConfig, tokenizer: Tokenizer | None = None, *, seed: int = 0) -> Corpus:
@@ -61,6 +45,8 @@ def open_corpus(config: DataConfig, tokenizer: Tokenizer | None = None, *, seed:
     Without a tokenizer one is made as the configuration says. `seed` is for a corpus that writes
     itself; the split has a seed of its own. InputError says in one line what is wrong.
     """
+    if holds_prepared(config.source):
+        return _open_prepared(config, tokenizer, seed)
     source = _open(config, config.source, seed)
     documents = list(source.train)
     judge = source.validation
@@ -77,7 +63,9 @@ def open_corpus(config: DataConfig, tokenizer: Tokenizer | None = None, *, seed:
         train, validation = documents, list(judge)
         sha256, size = _fingerprint([*train, *validation])
     if tokenizer is None:
-        tokenizer = _make_tokenizer(config.tokenizer, [*train, *validation])
+        # An alphabet is that of both parts; merges are learned from what is trained on.
+        read = [*train, *validation] if config.tokenizer == "char" else train
+        tokenizer = make_tokenizer(config.tokenizer, lambda: (d.text for d in read))
     return Corpus(
         train=make_stream(train, tokenizer),
         validation=make_stream(validation, tokenizer),
@@ -85,34 +73,39 @@ def open_corpus(config: DataConfig, tokenizer: Tokenizer | None = None, *, seed:
         name=source.name,
         description=description,
         sha256=sha256,
-        documents=(len(train), len(validation)),
+        documents=(count_documents(train), count_documents(validation)),
         bytes=size,
+        config=config,
     )
 
 
 def open_stream(config: DataConfig, tokenizer: Tokenizer, *, seed: int = 0) -> TokenStream:
     """All of a source, or its own validation text if it has any, as one stream to judge by."""
+    if holds_prepared(config.source):
+        return _open_prepared(config, tokenizer, seed).validation
     source = _open(config, config.source, seed)
     return make_stream(source.train if source.validation is None else source.validation, tokenizer)
 
 
-def make_stream(documents: Iterable[Document], tokenizer: Tokenizer) -> TokenStream:
-    """Lay documents out as one stream of tokens."""
-    end_1 = np.array([tokenizer.end], dtype=np.uint16)
-    pieces = []
-    ended = False
-    for document in documents:
-        try:
-            pieces += [end_1, tokenizer.encode(document.text)]
-        except InputError as error:
-            raise InputError(f"{document.id}: {error}") from None
-        ended = document.ended
-    if not pieces:
-        raise InputError("expected at least one document; got none; give a source with text")
-    if ended:
-        pieces.append(end_1)
-    tokens_N = np.concatenate(pieces)
-    return TokenStream(tokens_N, tokenizer.end, _count_bytes(tokens_N, tokenizer.token_bytes_V))
+def _open_prepared(config: DataConfig, tokenizer: Tokenizer | None, seed: int) -> Corpus:
+    prepared = open_prepared(Path(config.source).expanduser(), tokenizer)
+    validation = prepared.validation
+    description = prepared.description
+    if config.validation is not None:
+        judge = dataclasses.replace(config, source=config.validation, validation=None)
+        validation = open_stream(judge, prepared.tokenizer, seed=seed)
+        description += f"; judged by {config.validation}"
+    return Corpus(
+        train=prepared.train,
+        validation=validation,
+        tokenizer=prepared.tokenizer,
+        name=prepared.name,
+        description=description,
+        sha256=prepared.sha256,
+        documents=prepared.documents,
+        bytes=prepared.bytes,
+        config=dataclasses.replace(config, **prepared.settings),
+    )
 
 
 def _open(config: DataConfig, source: str, seed: int) -> Source:
@@ -125,24 +118,16 @@ def _open(config: DataConfig, source: str, seed: int) -> Source:
     )
 
 
-def _make_tokenizer(name: str, documents: Sequence[Document]) -> Tokenizer:
-    match name:
-        case "byte":
-            return ByteTokenizer()
-        case "char":
-            return CharTokenizer.of_texts(document.text for document in documents)
-    raise InputError(f"expected the tokenizer byte or char; got {name!r}; choose one of them")
-
-
 def _split(
     documents: list[Document], config: DataConfig
 ) -> tuple[list[Document], list[Document], str]:
     kind = config.split
     if kind == "auto":
-        kind = "documents" if len(documents) >= _MANY_DOCUMENTS else "tail"
+        kind = "documents" if count_documents(documents) >= MANY_DOCUMENTS else "tail"
     if kind == "documents":
-        train, validation = _split_documents(documents, config.held_out, config.split_seed)
-        how = f"{len(validation)} of {len(documents)} documents held out (seed {config.split_seed})"
+        train, validation = split_documents(documents, config.held_out, make_key(config.split_seed))
+        held, count = count_documents(validation), count_documents(documents)
+        how = f"{held} of {count} documents held out (seed {config.split_seed})"
     else:
         train, validation = _split_tail(documents, config.held_out)
         how = f"the last {config.held_out:.0%} of the text held out"
@@ -156,14 +141,22 @@ def _split(
     return train, validation, how
 
 
-def _split_documents(
-    documents: list[Document], held_out: float, seed: int
+def count_documents(documents: Iterable[Document]) -> int:
+    """How many there are; pieces that go on with another do not count."""
+    return sum(not document.continued for document in documents)
+
+
+def split_documents(
+    documents: Sequence[Document], held_out: float, key: int
 ) -> tuple[list[Document], list[Document]]:
-    bits_N = draw(make_key(seed), np.arange(len(documents), dtype=np.uint64))
+    """Draw the held-out documents by their numbers; pieces stay with what they go on with."""
+    bits_N = draw(key, np.arange(len(documents), dtype=np.uint64))
     held_N = bits_N < np.uint64(min(int(held_out * 2**64), 2**64 - 1))
     sides: tuple[list[Document], list[Document]] = ([], [])
-    for document, held in zip(documents, held_N.tolist(), strict=True):
-        sides[held].append(document)
+    number = -1
+    for document in documents:
+        number += not document.continued
+        sides[held_N[max(0, number)]].append(document)
     return sides
 
 
@@ -177,9 +170,9 @@ def _split_tail(
         if left < len(document.text):
             rest = documents[i + 1 :]
             if left == 0:
-                return train, [document, *rest]
-            head = Document(document.text[:left], document.id, False)
-            tail = Document(document.text[left:], document.id, document.ended)
+                return train, [document._replace(continued=False), *rest]
+            head = document._replace(text=document.text[:left], ended=False)
+            tail = document._replace(text=document.text[left:], continued=False)
             return [*train, head], [tail, *rest]
         train.append(document)
         left -= len(document.text)
@@ -189,18 +182,10 @@ def _split_tail(
 def _fingerprint(documents: Sequence[Document]) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    for document in documents:
+    for i, document in enumerate(documents):
         data = document.text.encode()
         digest.update(data)
-        digest.update(b"\0")
+        if i + 1 == len(documents) or not documents[i + 1].continued:
+            digest.update(b"\0")
         size += len(data)
     return digest.hexdigest(), size
-
-
-def _count_bytes(tokens_N: Tokens, token_bytes_V: npt.NDArray[np.int64]) -> int:
-    # In blocks, because counting makes eight bytes of every token.
-    total = 0
-    for start in range(0, len(tokens_N), _BLOCK):
-        counts_V = np.bincount(tokens_N[start : start + _BLOCK], minlength=len(token_bytes_V))
-        total += int(counts_V @ token_bytes_V)
-    return total

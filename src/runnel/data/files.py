@@ -1,14 +1,16 @@
-"""Text on disk: .txt and .jsonl files, and folders of them."""
+"""Text on disk: text, .jsonl and .parquet files, compressed or in archives, and folders of them."""
 
 import difflib
+import importlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from runnel.data.documents import Document, Separator, split_bytes
+from runnel.data.documents import Document, Separator, split_blocks
+from runnel.data.unpack import ARCHIVES, COMPRESSED, Meter, inner_name, read_blocks, read_members
 from runnel.errors import InputError
 
 Role = Literal["train", "validation", "test"]
@@ -22,7 +24,9 @@ _ROLES: dict[str, Role] = {
     "dev": "validation",
     "test": "test",
 }
-_SUFFIXES = (".txt", ".jsonl")
+_TEXTS = (".txt", ".jsonl")
+_LONGEST_LINE = 2**26
+_ROWS = 256
 
 
 class Folder(NamedTuple):
@@ -59,12 +63,12 @@ def open_folder(folder: Path) -> Folder:
 
 
 def read_files(
-    files: Sequence[Path], *, root: Path, field: str, separator: Separator
+    files: Sequence[Path], *, root: Path, field: str, separator: Separator, meter: Meter
 ) -> Iterator[Document]:
-    """The documents of some files of a folder, one file in memory at a time."""
+    """The documents of some files of a folder, a block in memory at a time."""
     found = False
     for file in files:
-        for document in _read(file, file.relative_to(root).as_posix(), field, separator):
+        for document in _read(file, file.relative_to(root).as_posix(), field, separator, meter):
             found = True
             yield document
     if not found:
@@ -74,10 +78,13 @@ def read_files(
         )
 
 
-def read_file(file: Path, *, field: str, separator: Separator) -> Iterator[Document]:
-    """The documents of one file: .jsonl is read by line, anything else as text."""
+def read_file(file: Path, *, field: str, separator: Separator, meter: Meter) -> Iterator[Document]:
+    """The documents of one file, by its ending: .jsonl, .parquet, .tar, or anything else as text.
+
+    .gz and .zst are unpacked first.
+    """
     found = False
-    for document in _read(file, file.name, field, separator):
+    for document in _read(file, file.name, field, separator, meter):
         found = True
         yield document
     if not found:
@@ -100,24 +107,97 @@ def similar_names(path: Path) -> list[str]:
     return [str(place / rest) for place in near if (place / rest).exists()]
 
 
-def _read(file: Path, where: str, field: str, separator: Separator) -> Iterator[Document]:
-    if file.suffix.lower() == ".jsonl":
-        yield from _read_lines(file, where, field)
+def _read(
+    file: Path, where: str, field: str, separator: Separator, meter: Meter
+) -> Iterator[Document]:
+    name = inner_name(file.name)
+    if name.endswith(".parquet"):
+        yield from _read_rows(file, where, field, meter)
+    elif name.endswith(".tar"):
+        for member in read_members(file, where, meter):
+            if inner_name(member.name).endswith(_TEXTS):
+                label = f"{where}:{member.name}"
+                yield from _split(member.blocks, member.name, label, field, separator)
     else:
-        yield from split_bytes(_bytes(file), separator, where)
+        yield from _split(read_blocks(file, where, meter), name, where, field, separator)
 
 
-def _read_lines(file: Path, where: str, field: str) -> Iterator[Document]:
+def _split(
+    blocks: Iterable[bytes], name: str, where: str, field: str, separator: Separator
+) -> Iterator[Document]:
+    if inner_name(name).endswith(".jsonl"):
+        return _read_lines(blocks, where, field)
+    return split_blocks(blocks, separator, where)
+
+
+def _read_lines(blocks: Iterable[bytes], where: str, field: str) -> Iterator[Document]:
+    number = 0
+    for line in _lines(blocks, where):
+        number += 1
+        if not line.strip():
+            continue
+        text = _record_text(line, field, f"{where}:{number}")
+        if text and not text.isspace():
+            yield Document(text, f"{where}:{number}", True)
+
+
+def _lines(blocks: Iterable[bytes], where: str) -> Iterator[bytes]:
+    held = b""
+    for block in blocks:
+        first, *lines = block.split(b"\n")
+        held += first
+        if len(held) > _LONGEST_LINE:
+            raise InputError(
+                f"{where}: expected lines of at most {_LONGEST_LINE} bytes; got a longer one; "
+                "put each record on a line of its own"
+            )
+        if lines:
+            yield held
+            held = lines.pop()
+            yield from lines
+    if held:
+        yield held
+
+
+def _read_rows(file: Path, where: str, field: str, meter: Meter) -> Iterator[Document]:
     try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
+        library: Any = importlib.import_module("pyarrow.parquet")
+    except ModuleNotFoundError:
+        raise InputError(
+            f"{where}: expected the `pyarrow` library, which reads .parquet; got none installed; "
+            "pip install 'runnel[data]'"
+        ) from None
+    rows = 0
+    found = False
+    try:
+        table = library.ParquetFile(file)
+        names = list(table.schema_arrow.names)
+        if field not in names:
+            checked_field(dict.fromkeys(names), field, where)
+        for batch in table.iter_batches(batch_size=_ROWS, columns=[field], use_threads=False):
+            for text in batch.column(0).to_pylist():
+                rows += 1
+                # A missing text is an empty one here: columns hold nothing in a row's place.
+                if text is None:
                     continue
-                text = _record_text(line, field, f"{where}:{number}")
+                checked_field({field: text}, field, f"{where}: row {rows}")
                 if text and not text.isspace():
-                    yield Document(text, f"{where}:{number}", True)
-    except OSError as error:
-        raise _unreadable(file, error) from None
+                    found = True
+                    yield Document(text, f"{where}:{rows}", True)
+    except (InputError, GeneratorExit):
+        raise
+    except Exception as error:  # whatever a damaged file provokes in the library
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(
+            f"{where}: expected a .parquet file; got a damaged one after row {rows} ({reason}); "
+            "fetch it again"
+        ) from None
+    meter.read += _size(file)
+    if not found:
+        raise InputError(
+            f"{where}: expected text in the column {field!r}; got {rows} rows, all empty; name a "
+            "column that holds text"
+        )
 
 
 def _record_text(line: bytes, field: str, where: str) -> str:
@@ -140,7 +220,7 @@ def _record_text(line: bytes, field: str, where: str) -> str:
     return checked_field(record, field, where)
 
 
-def checked_field(record: dict[str, object], field: str, where: str) -> str:
+def checked_field(record: dict[str, Any], field: str, where: str) -> str:
     """The text in a record's field; InputError when there is none that a tokenizer can read."""
     if field not in record:
         names = ", ".join(str(name)[:30] for name in list(record)[:8]) or "no fields"
@@ -167,6 +247,11 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def _is_text_file(name: str) -> bool:
+    inner = inner_name(name)
+    return inner.endswith((*_TEXTS, *ARCHIVES)) or name.lower().endswith(".parquet")
+
+
 def _text_files(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise _unreadable(Path(str(error.filename or folder)), error)
@@ -175,24 +260,15 @@ def _text_files(folder: Path) -> list[Path]:
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files += [
-            Path(parent, name)
-            for name in names
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".")
+            Path(parent, name) for name in names if _is_text_file(name) and not name.startswith(".")
         ]
     files = [file for file in files if file.is_file()]
     if not files:
         raise InputError(
-            f"{folder}: expected a folder with .txt or .jsonl files; got none; "
-            "give a folder or a file that holds text"
+            f"{folder}: expected a folder with .txt or .jsonl files; got none; give a folder or a "
+            f"file that holds text (also .parquet, .tar, {', '.join(COMPRESSED)})"
         )
     return sorted(files, key=lambda file: file.relative_to(folder).as_posix())
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise _unreadable(file, error) from None
 
 
 def _size(file: Path) -> int:

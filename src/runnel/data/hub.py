@@ -2,31 +2,94 @@
 
 import importlib
 import logging
+import os
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from runnel.data.documents import Document
 from runnel.data.files import checked_field, role_of
 from runnel.errors import InputError
 
+_PATIENCE = 3.0
+"""seconds in which the hub has to answer before the library, with its retries, is asked at all"""
 
-def open_hub(name: str, field: str) -> dict[str, Iterator[Document]]:
-    """The training documents of a dataset, and the validation documents where it has them."""
+
+class HubCorpus(NamedTuple):
+    """A dataset known by a name of its own."""
+
+    name: str
+    """on the hub"""
+    configuration: str | None
+    field: str
+    splits: tuple[str, ...]
+    """to train on and, where there is one, to judge by"""
+    description: str
+
+
+HUB: dict[str, HubCorpus] = {
+    "tinystories": HubCorpus(
+        "roneneldan/TinyStories",
+        None,
+        "text",
+        ("train", "validation"),
+        "2.1 million short stories in a child's words",
+    ),
+    "wikitext-103-raw": HubCorpus(
+        "Salesforce/wikitext",
+        "wikitext-103-raw-v1",
+        "text",
+        ("train", "validation"),
+        "28,475 good and featured articles, a line a record",
+    ),
+    "open-web-math": HubCorpus(
+        "open-web-math/open-web-math",
+        None,
+        "text",
+        ("train",),
+        "6.3 million mathematical web pages",
+    ),
+    "maths-college": HubCorpus(
+        "ajibawa-2023/Maths-College",
+        None,
+        "text",
+        ("train",),
+        "970,000 synthetic lessons of college mathematics",
+    ),
+}
+
+
+def open_hub(name: str, own_field: str | None, field: str) -> dict[str, Iterator[Document]]:
+    """The training documents of a dataset, and the validation documents where it has them.
+
+    `name` is one of HUB, in any case, or a dataset's own; `own_field` stands before a known
+    corpus's field, which stands before `field`.
+    """
+    known = HUB.get(name.lower())
+    wanted = HubCorpus(name, None, field, (), "") if known is None else known
+    reached = _Probe()
     try:
         datasets = importlib.import_module("datasets")
     except ModuleNotFoundError:
         raise InputError(
             f"hf:{name}: expected the `datasets` library, which reads the hub; got none "
-            "installed; install runnel with the extra `hub`"
+            "installed; pip install 'runnel[hub]' (the extra `hub`)"
         ) from None
     # Retries and bars would be written between our own lines; what fails is said in one of them.
     datasets.disable_progress_bars()
     for talker in ("datasets", "huggingface_hub"):
         logging.getLogger(talker).setLevel(logging.CRITICAL)
+    if (closed := reached.failure()) is not None:
+        raise _unreachable(name, closed)
+    options = {} if wanted.configuration is None else {"name": wanted.configuration}
     try:
-        splits: dict[str, Any] = dict(datasets.load_dataset(name, streaming=True))
+        splits: dict[str, Any] = dict(datasets.load_dataset(wanted.name, streaming=True, **options))
     except Exception as error:
         raise _unreachable(name, error) from None
+    if known is not None:
+        splits = {split: splits[split] for split in known.splits if split in splits}
     by_role = {role_of(split): split for split in reversed(list(splits))}
     train = by_role.get("train") or (next(iter(splits)) if len(splits) == 1 else None)
     if train is None:
@@ -34,10 +97,40 @@ def open_hub(name: str, field: str) -> dict[str, Iterator[Document]]:
             f"hf:{name}: expected a split named train; got {', '.join(splits) or 'none'}; "
             "download the one that you want and give its file"
         )
-    readers = {"train": _read(name, train, splits[train], field)}
+    text = own_field or wanted.field
+    readers = {"train": _read(name, train, splits[train], text)}
     if (judge := by_role.get("validation")) is not None:
-        readers["validation"] = _read(name, judge, splits[judge], field)
+        readers["validation"] = _read(name, judge, splits[judge], text)
     return readers
+
+
+class _Probe:
+    """Asks the hub for its front page, beside the import of the library, and not for long."""
+
+    def __init__(self) -> None:
+        self._failure: Exception | None = TimeoutError(f"no answer within {_PATIENCE:.0f} s")
+        # A thread, because looking a name up cannot be given a time.
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def failure(self) -> Exception | None:
+        """Why the hub cannot be reached; none if it can, or if only kept copies are wanted."""
+        if os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE"):
+            return None
+        self._thread.join(_PATIENCE)
+        return self._failure
+
+    def _ask(self) -> None:
+        place = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+        try:
+            request = urllib.request.Request(place, method="HEAD")
+            urllib.request.urlopen(request, timeout=_PATIENCE).close()
+        except urllib.error.HTTPError:
+            pass  # an answer, whichever it is
+        except Exception as error:
+            self._failure = error
+            return
+        self._failure = None
 
 
 def _read(
@@ -64,6 +157,6 @@ def _unreachable(name: str, error: Exception) -> InputError:
     reason = next(iter(str(error).strip().splitlines()), "")[:160]
     return InputError(
         f"hf:{name}: expected a dataset that can be reached; got {type(error).__name__}: "
-        f"{reason or 'no reason'}; check the name and the network, or give its files as .txt "
-        "or .jsonl"
+        f"{reason or 'no reason'}; check the name and the network, or give its files as .txt, "
+        ".jsonl or .parquet"
     )

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from runnel.data.corpus import TokenStream
 from runnel.data.hashing import make_key
 from runnel.data.permutation import Permutation
+from runnel.data.stream import TokenStream
 from runnel.errors import InputError
 
 IGNORED = -100
@@ -58,7 +58,8 @@ class Loader:
 
     Every epoch starts at another place in the first `length` tokens and takes its windows in
     another order; both follow from the seed. A batch that an epoch cannot fill goes on with the
-    next one. With `world` loaders, each takes its own part of every global batch.
+    next one. With `world` loaders, each takes its own part of every global batch. Without
+    `resets` a window runs on over the starts of documents.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Loader:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        resets: bool = True,
     ) -> None:
         if batch < 1 or length < 1:
             raise InputError(
@@ -88,7 +90,7 @@ class Loader:
         self._seed = seed
         self._rank = rank
         self._world = world
-        self._windows_NT = np.lib.stride_tricks.sliding_window_view(stream.tokens_N, length + 1)
+        self._resets = resets
         self._epoch = self._start(0)
         self._window = 0
 
@@ -103,7 +105,8 @@ class Loader:
         )
         for _ in self._take((self._world - self._rank - 1) * self._batch):
             pass
-        return _make_batch(self._windows_NT[starts_B], self._stream.end)
+        windows_BT = self._stream.windows(starts_B, self._length + 1)
+        return _make_batch(windows_BT, self._stream.end, self._resets)
 
     def position(self) -> dict[str, int]:
         """Where the next batch starts; the same whatever the rank, and for any batch size."""
@@ -189,6 +192,7 @@ def sequential(stream: TokenStream, *, length: int) -> Iterator[Batch]:
         yield _make_batch(stream.tokens_N[None, start : start + length + 1], stream.end)
 
 
-def _make_batch(windows_BT: npt.NDArray[np.uint16], end: int) -> Batch:
+def _make_batch(windows_BT: npt.NDArray[Any], end: int, resets: bool = True) -> Batch:
     tokens_BT = windows_BT[:, :-1].astype(np.int64, order="C")
-    return Batch(tokens_BT, windows_BT[:, 1:].astype(np.int64, order="C"), tokens_BT == end)
+    reset_BT = tokens_BT == end if resets else np.zeros(tokens_BT.shape, dtype=np.bool_)
+    return Batch(tokens_BT, windows_BT[:, 1:].astype(np.int64, order="C"), reset_BT)

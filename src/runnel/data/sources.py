@@ -1,14 +1,16 @@
 """Where text comes from: a bundled corpus, a file, a folder, or the hub."""
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from runnel.data.documents import Document, Separator
 from runnel.data.files import open_folder, read_file, read_files, similar_names
-from runnel.data.hub import open_hub
+from runnel.data.hub import HUB, open_hub
+from runnel.data.unpack import Meter
 from runnel.errors import InputError
 
 
@@ -18,8 +20,8 @@ class NamedCorpus(NamedTuple):
     description: str
     source: str
     """where it comes from, for people"""
-    write: Callable[[float, int], list[str]]
-    """10^6 bytes wanted and seed -> texts"""
+    write: Callable[[float, int], list[str]] | None
+    """10^6 bytes wanted and seed -> texts; none: read from the hub"""
 
 
 class Source(NamedTuple):
@@ -30,6 +32,9 @@ class Source(NamedTuple):
     train: Iterator[Document]
     validation: Iterator[Document] | None
     """none: the source does not say what to judge by"""
+    meter: Meter
+    """how much of its files has been read; a total of 0: not known"""
+    files: tuple[Path, ...] = ()
 
 
 def _write_stories(megabytes: float, seed: int) -> list[str]:
@@ -44,6 +49,10 @@ CORPORA: dict[str, NamedCorpus] = {
         "written by runnel itself, from a seed",
         _write_stories,
     ),
+    **{
+        name: NamedCorpus(corpus.description, f"hf:{corpus.name}", None)
+        for name, corpus in HUB.items()
+    },
 }
 
 
@@ -55,10 +64,12 @@ def open_source(
     `source` is a name in CORPORA, a path, or hf:NAME[:FIELD]; `seed` and `megabytes` are for a
     corpus that writes itself. InputError, one line, for anything else.
     """
-    if source in CORPORA:
-        corpus = CORPORA[source]
+    corpus = CORPORA.get(source)
+    if corpus is not None and corpus.write is not None:
         texts = _of_corpus(source, corpus, megabytes, seed)
-        return Source(source, f"{corpus.description} ({corpus.source})", texts, None)
+        return Source(source, f"{corpus.description} ({corpus.source})", texts, None, Meter())
+    if corpus is not None:
+        return _open_hub(f"hf:{source}", field)
     if source.startswith("hf:"):
         return _open_hub(source, field)
     try:
@@ -72,8 +83,9 @@ def open_source(
     if source and is_folder:
         return _open_folder(path, field, separator)
     if is_file:
-        documents = read_file(path, field=field, separator=separator)
-        return Source(path.name, f"the file {path.name}", documents, None)
+        meter = _meter([path])
+        documents = read_file(path, field=field, separator=separator, meter=meter)
+        return Source(path.name, f"the file {path.name}", documents, None, meter, (path,))
     raise _unknown(source, path)
 
 
@@ -91,6 +103,7 @@ def read_documents(
 
 
 def _of_corpus(name: str, corpus: NamedCorpus, megabytes: float, seed: int) -> Iterator[Document]:
+    assert corpus.write is not None
     for i, text in enumerate(corpus.write(megabytes, seed)):
         yield Document(text, f"{name}:{i}", True)
 
@@ -104,23 +117,30 @@ def _open_folder(path: Path, field: str, separator: Separator) -> Source:
         names = ", ".join(file.relative_to(path).as_posix() for file in folder.unread[:3])
         more = f" and {len(folder.unread) - 3} more" if len(folder.unread) > 3 else ""
         description += f"; never read: {names}{more}"
+    files = (*folder.train, *(folder.validation or ()))
+    meter = _meter(files)
+    read = partial(read_files, root=path, field=field, separator=separator, meter=meter)
     return Source(
         path.resolve().name,
         description,
-        read_files(folder.train, root=path, field=field, separator=separator),
-        read_files(folder.validation, root=path, field=field, separator=separator)
-        if folder.validation
-        else None,
+        read(folder.train),
+        read(folder.validation) if folder.validation else None,
+        meter,
+        files,
     )
+
+
+def _meter(files: Sequence[Path]) -> Meter:
+    return Meter(total=sum(file.stat().st_size for file in files))
 
 
 def _open_hub(source: str, field: str) -> Source:
     name, _, own_field = source.removeprefix("hf:").partition(":")
     if not name:
         raise InputError(f"expected hf:NAME or hf:NAME:FIELD; got {source!r}; name a dataset")
-    readers = open_hub(name, own_field or field)
+    readers = open_hub(name, own_field or None, field)
     return Source(
-        name, f"the dataset {name} of the hub", readers["train"], readers.get("validation")
+        name, f"the dataset {name} of the hub", readers["train"], readers.get("validation"), Meter()
     )
 
 

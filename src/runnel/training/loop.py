@@ -102,7 +102,7 @@ def train(
 
 
 def resolve(recipe: Recipe, subject: Subject) -> Recipe:
-    """The recipe with its model's vocabulary made that of the subject's tokenizer.
+    """The recipe with its model's vocabulary and its data made those of the subject as it is.
 
     A task says how long its sequences are.
     """
@@ -114,7 +114,8 @@ def resolve(recipe: Recipe, subject: Subject) -> Recipe:
     training = recipe.training
     if recipe.task is not None:
         training = dataclasses.replace(training, length=recipe.task.longest())
-    return dataclasses.replace(recipe, model=model, training=training)
+    data = subject.data or recipe.data
+    return dataclasses.replace(recipe, model=model, data=data, training=training)
 
 
 def _check_directory(out: Path, resume: str) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Protocol, final
 
 from runnel.configuration import to_plain
-from runnel.data import Corpus, open_corpus
+from runnel.data import Corpus, DataConfig, open_corpus
 from runnel.data.loader import Batch, Loader
 from runnel.data.tokenizers import Tokenizer
 from runnel.inference import evaluate
@@ -47,6 +47,8 @@ class Subject(ABC):
     sha256: str
     """of all that is read"""
     tokenizer: Tokenizer
+    data: DataConfig | None
+    """what is really read, where a prepared dataset knows better; none for a task"""
     amount: str
     """how much there is of it, for people"""
     measure: str
@@ -90,12 +92,19 @@ for the validation text above and for no other."""
         self.corpus = corpus
         self.name, self.description = corpus.name, corpus.description
         self.sha256, self.tokenizer = corpus.sha256, corpus.tokenizer
+        self.data = corpus.config
         self.amount = f"{corpus.bytes / 1e6:,.1f} MB"
         self.bytes_per_token = corpus.train.bytes / len(corpus.train)
 
     def loader(self, training: TrainingConfig, seed: int) -> Batches:
         """See `Subject.loader`."""
-        return Loader(self.corpus.train, batch=training.batch, length=training.length, seed=seed)
+        return Loader(
+            self.corpus.train,
+            batch=training.batch,
+            length=training.length,
+            seed=seed,
+            resets=self.corpus.config.packing == "resets",
+        )
 
     def judge(self, model: Model[Any], limit: int | None) -> Judgement:
         """See `Subject.judge`."""
@@ -122,6 +131,7 @@ class TaskSubject(Subject):
 
     measure = "accuracy"
     bytes_per_token = None
+    data = None
     limits = """\
 A small model of one task: it answers questions of that form and does nothing else. The figures hold
 for examples drawn as above; on longer ones it may do worse."""

@@ -1,0 +1,167 @@
+"""runnel data prepare: tokenizes a corpus once, in shards that are mapped into memory."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from runnel.commands.verb import Verb, natural, positive, print_json, print_table
+from runnel.errors import InputError
+
+if TYPE_CHECKING:
+    from runnel.data.prepare import Progress
+
+_EVERY = 5.0
+_MOST_JOBS = 4
+"""more processes than these, by default, might take more than 1 GB"""
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The flags."""
+    add = parser.add_argument
+    add("action", metavar="prepare", help="the one thing to do: prepare")
+    add("source", metavar="SOURCE", help="corpus name, file, folder or hf:NAME[:FIELD]")
+    add("--out", required=True, metavar="DIR", help="the dataset; a later call goes on with it")
+    add(
+        "--tokenizer",
+        default="byte",
+        metavar="NAME",
+        help="byte, char, bpe:N (trained on the first 16 MB) or gpt2:DIR (default: byte)",
+    )
+    add("--field", default="text", metavar="NAME", help="of each .jsonl line or .parquet row")
+    add(
+        "--separator",
+        choices=("auto", "end-of-text", "blank-line", "none"),
+        default="auto",
+        help="what stands between documents; auto: <|endoftext|> where the first 4 MB have it",
+    )
+    add("--held-out", type=positive(float), default=0.1, metavar="X", help="part to judge by")
+    add(
+        "--split",
+        choices=("auto", "documents", "tail"),
+        default="auto",
+        help="hold out drawn documents, or the end; auto: documents where there are many",
+    )
+    add("--split-seed", type=natural, default=0, metavar="N", help="of the drawn documents")
+    add("--megabytes", type=positive(float), default=8.0, metavar="N", help="of `stories`")
+    add("--jobs", type=positive(int), metavar="N", help=f"processes (default: cores, {_MOST_JOBS})")
+    add("--quiet", action="store_true", help="print the result alone")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prepare, with a line or a bar of progress, then say what is there."""
+    if args.action != "prepare":
+        raise InputError(f"expected runnel data prepare; got data {args.action!r}")
+    import dataclasses
+    import os
+    from pathlib import Path
+
+    from runnel.data import DataConfig
+    from runnel.data.prepare import prepare
+
+    config = DataConfig(
+        source=os.path.abspath(args.source) if os.path.exists(args.source) else args.source,
+        tokenizer=args.tokenizer,
+        field=args.field,
+        separator=args.separator,
+        held_out=args.held_out,
+        split=args.split,
+        split_seed=args.split_seed,
+        megabytes=args.megabytes,
+    )
+    cores = len(os.sched_getaffinity(0))
+    shown: Any = _Silence() if args.quiet or args.json else _display()
+    with shown:
+        jobs = args.jobs or min(cores, _MOST_JOBS)
+        found = prepare(config, Path(args.out).expanduser(), jobs=jobs, report=shown.report)
+    if args.json:
+        print_json(dataclasses.asdict(found))
+        return
+    print_table(
+        [
+            ("dataset", found.path),
+            ("text", f"{found.bytes:,} bytes, {found.documents:,} documents"),
+            ("held out", f"{found.held_out_documents:,} documents"),
+            ("tokens", f"{found.tokens:,} of {found.vocab_size:,} kinds ({found.tokenizer})"),
+            ("shards", f"{found.shards:,}"),
+            ("time", f"{found.seconds:.1f} s, {found.bytes / 1e6 / found.seconds:,.1f} MB/s"),
+            ("next", f"runnel train RECIPE --data {found.path}"),
+        ]
+    )
+
+
+class _Silence:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def report(self, progress: Progress) -> None: ...
+
+
+class _Lines(_Silence):
+    """A plain line every few seconds, for logs."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def report(self, progress: Progress) -> None:
+        """Print the line if it is time for one."""
+        if time.perf_counter() - self._last >= _EVERY:
+            self._last = time.perf_counter()
+            print(_line(progress), file=sys.stderr, flush=True)
+
+
+class _Bar(_Silence):
+    """A bar on a terminal."""
+
+    def __init__(self) -> None:
+        from rich import progress as rich
+
+        self._bar = rich.Progress(
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            console=rich.Console(stderr=True) if hasattr(rich, "Console") else None,
+            transient=True,
+        )
+        self._task = self._bar.add_task("reading", total=None)
+
+    def __enter__(self) -> None:
+        self._bar.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def report(self, progress: Progress) -> None:
+        """Move the bar."""
+        total = None if progress.fraction is None else 1.0
+        self._bar.update(
+            self._task,
+            description=_line(progress),
+            completed=progress.fraction or 0.0,
+            total=total,
+        )
+
+
+def _display() -> _Silence:
+    return _Bar() if sys.stderr.isatty() else _Lines()
+
+
+def _line(progress: Progress) -> str:
+    new = progress.bytes - progress.resumed
+    line = f"{progress.bytes / 1e6:,.0f} MB, {new / 1e6 / max(progress.seconds, 1e-9):,.1f} MB/s"
+    if progress.fraction:
+        left = progress.seconds * (1 - progress.fraction) / progress.fraction
+        line += f", {progress.fraction:.0%}, {left:,.0f} s left"
+    return line
+
+
+VERB = Verb(
+    "data",
+    "prepares a corpus: tokens in shards that are mapped into memory",
+    declare,
+    run,
+    "runnel data prepare books/ --tokenizer bpe:4096 --out data/books\n"
+    "runnel train mingru-stories --data data/books",
+)
