@@ -12,7 +12,8 @@ class DataConfig:
     """Where the tokens come from."""
 
     source: str = "stories"
-    """corpus name, path (text, .jsonl, .parquet, .tar, .gz, .zst, folder, prepared) or hf:NAME[:FIELD]"""
+    """corpus name, path (text, .jsonl, .parquet, .tar, .gz, .zst, a folder of such, a prepared
+    dataset) or hf:NAME[:FIELD]"""
     validation: str | None = None
     """a source of its own to judge by; none: held out from `source`"""
     tokenizer: str = "byte"

@@ -156,7 +156,7 @@ def split_documents(
     number = -1
     for document in documents:
         number += not document.continued
-        sides[held_N[max(0, number)]].append(document)
+        sides[int(held_N[max(0, number)])].append(document)
     return sides
 
 

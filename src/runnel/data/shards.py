@@ -1,8 +1,8 @@
 """Shards: tokens of some documents in a file that is mapped into memory, each page with its hash.
 
 A file holds, each part at a multiple of 64 bytes: eight bytes of magic, the header's length
-(uint64), the header (JSON) and its SHA-256; the start of each document (uint64); the SHA-256 of each page of
-tokens; the tokens. The header holds the SHA-256 of the two tables before the tokens.
+(uint64), the header (JSON) and its SHA-256; the start of each document (uint64); the SHA-256 of
+each page of tokens; the tokens. The header holds the SHA-256 of the two tables before the tokens.
 """
 
 # N tokens, D documents, P pages
