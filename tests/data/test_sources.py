@@ -1,8 +1,11 @@
 """Sources: which documents a text holds, and one clear line for whatever holds none."""
 
+import gzip
+import io
 import json
 import os
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -13,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runnel.data import CORPORA, Document, NamedCorpus, read_documents
-from runnel.data.documents import split_bytes
+from runnel.data import CORPORA, Document, NamedCorpus, read_documents, unpack
+from runnel.data.documents import split_blocks, split_bytes
 from runnel.data.sources import open_source
 from runnel.errors import InputError
 
@@ -380,3 +383,133 @@ def test_a_hub_out_of_reach_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setitem(sys.modules, "datasets", hub(lambda name, **_: {"train": breaks()}))
     assert "TimeoutError: no reason" in refusal("hf:a/b")
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_corpus_of_the_hub_has_a_name_a_field_and_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load(path: str, **options: Any) -> dict[str, Any]:
+        asked.append((path, options.get("name")))
+        return {"train": [{"text": "one"}], "test": None, "validation": [{"text": "two"}]}
+
+    monkeypatch.setitem(sys.modules, "datasets", hub(load))
+    for source in ("hf:wikitext-103-raw", "wikitext-103-raw", "hf:WikiText-103-raw"):
+        assert [d.text for d in read(source, field="body")] == ["one", "two"]
+    assert set(asked) == {("Salesforce/wikitext", "wikitext-103-raw-v1")}
+
+
+def test_a_closed_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", hub(lambda *_, **__: {}))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert "give its files as .txt, .jsonl or .parquet" in refusal("hf:TinyStories")
+
+
+def packed(kind: str, data: bytes) -> bytes:
+    if kind == ".gz":
+        return gzip.compress(data)
+    library = pytest.importorskip("zstandard", reason="the extra data reads .zst")
+    return bytes(library.ZstdCompressor().compress(data))
+
+
+@pytest.mark.parametrize("kind", [".gz", ".zst"])
+def test_compressed_files_read_as_plain_ones(write: Write, kind: str) -> None:
+    text, lines = f"one\n{MARK}\ntwo".encode(), b'{"text": "a"}\n{"text": "b"}\n'
+    assert [d.text for d in read(write("a.txt" + kind, packed(kind, text)))] == ["one", "two"]
+    twice = packed(kind, text) + packed(kind, b" and more")
+    assert [d.text for d in read(write("b.txt" + kind, twice))] == ["one", "two and more"]
+    assert [d.text for d in read(write("c.jsonl" + kind, packed(kind, lines)))] == ["a", "b"]
+    odd = packed(kind, lines + b'{"body": 1}')
+    assert f"d.jsonl{kind}:3: expected the field" in refusal(write("d.jsonl" + kind, odd))
+
+
+@pytest.mark.parametrize("kind", [".gz", ".zst"])
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(cut=st.integers(1, 60), noise=st.binary(max_size=30))
+def test_a_damaged_compressed_file_is_one_line(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, cut: int, noise: bytes
+) -> None:
+    whole = packed(kind, bytes(range(32, 127)) * 3)
+    path = tmp_path_factory.getbasetemp() / f"damaged.txt{kind}"
+    path.write_bytes(whole[: -min(cut, len(whole) - 1)])
+    assert "damaged.txt" in refusal(path)
+    path.write_bytes(whole[:9] + noise)
+    assert "damaged.txt" in refusal(path)
+
+
+def test_a_file_that_unpacks_to_far_too_much_is_refused(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpack, "_ALLOWED", 1000)
+    message = refusal(write("a.txt.gz", gzip.compress(b"a " * 2**20)))
+    assert "at most 100 times" in message
+
+
+def test_members_of_an_archive_are_documents_and_never_files(write: Write, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in {
+            "../../evil.txt": b"one",
+            "a/b.jsonl": b'{"text": "two"}',
+            "a/picture.png": b"\0",
+            "/root/c.txt": b"three",
+        }.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+        link = tarfile.TarInfo("link.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    path = write("in/x.tar.gz", buffer.getvalue())
+    before = sorted(tmp_path.rglob("*"))
+    documents = read(path)
+    assert [d.text for d in documents] == ["one", "two", "three"]
+    assert documents[0].id == "x.tar.gz:../../evil.txt:1"
+    assert sorted(tmp_path.rglob("*")) == before
+    assert "x.tar.gz: expected" in refusal(write("in/x.tar.gz", buffer.getvalue()[:-20]))
+    assert "y.tar: expected a whole tar archive" in refusal(write("in/y.tar", b"x" * 2000))
+
+
+def test_columns_of_parquet_are_documents(write: Write, tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow", reason="the extra data reads .parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra data reads .parquet")
+    path = tmp_path / "a.parquet"
+    columns = {"text": ["one", None, "two"], "none": [None, "", " "], "id": [1, 2, 3]}
+    parquet.write_table(arrow.table(columns), path)
+    assert [(d.text, d.id) for d in read(path)] == [("one", "a.parquet:1"), ("two", "a.parquet:3")]
+    assert "the column 'none'; got 3 rows, all empty" in refusal(path, field="none")
+    assert "expected the field 'body'; got text, none, id" in refusal(path, field="body")
+    assert "row 1: expected text in the field 'id'; got int" in refusal(path, field="id")
+    assert "damaged" in refusal(write("b.parquet", path.read_bytes()[:-9]))
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(
+    text=st.text(st.sampled_from("aé \n🎓<|"), max_size=60),
+    marks=st.lists(st.integers(0, 60), max_size=4),
+    size=st.integers(1, 9),
+    separator=st.sampled_from(["auto", "end-of-text", "blank-line", "none"]),
+)
+def test_a_text_in_blocks_has_the_documents_of_the_whole(
+    text: str, marks: list[int], size: int, separator: Any
+) -> None:
+    for at in marks:
+        text = text[:at] + MARK + text[at:]
+    data = (MARK + text).encode()
+    # The first block decides `auto`, so it holds a mark.
+    blocks = [data[:14], *(data[i : i + size] for i in range(14, len(data), size))]
+    found = list(split_blocks(blocks, separator, "x"))
+    assert found == list(split_bytes(data, separator, "x"))
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(st.text(st.sampled_from("aé \n🎓"), min_size=3, max_size=40), st.integers(1, 20))
+def test_a_long_text_comes_in_pieces_that_make_it(part: str, repeats: int) -> None:
+    text = (part * 400 + "x") * repeats
+    data = text.encode()
+    blocks = [data[i : i + 5000] for i in range(0, len(data), 5000)]
+    found = list(split_blocks(blocks, "none", "x", longest=6000))
+    assert "".join(d.text for d in found) == text
+    assert [d.continued for d in found] == [False] + [True] * (len(found) - 1)
+    assert len(found) >= len(data) // 16_000

@@ -1,8 +1,10 @@
 """Datasets of the Hugging Face hub, through the `datasets` library when it is installed."""
 
 import importlib
+import importlib.util
 import logging
 import os
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -69,20 +71,19 @@ def open_hub(name: str, own_field: str | None, field: str) -> dict[str, Iterator
     """
     known = HUB.get(name.lower())
     wanted = HubCorpus(name, None, field, (), "") if known is None else known
-    reached = _Probe()
-    try:
-        datasets = importlib.import_module("datasets")
-    except ModuleNotFoundError:
+    if not _installed():
         raise InputError(
             f"hf:{name}: expected the `datasets` library, which reads the hub; got none "
             "installed; pip install 'runnel[hub]' (the extra `hub`)"
-        ) from None
+        )
+    # Asked first, because the library takes seconds to import and half a minute to give up.
+    if (closed := _Probe().failure()) is not None:
+        raise _unreachable(name, closed)
+    datasets = importlib.import_module("datasets")
     # Retries and bars would be written between our own lines; what fails is said in one of them.
     datasets.disable_progress_bars()
     for talker in ("datasets", "huggingface_hub"):
         logging.getLogger(talker).setLevel(logging.CRITICAL)
-    if (closed := reached.failure()) is not None:
-        raise _unreachable(name, closed)
     options = {} if wanted.configuration is None else {"name": wanted.configuration}
     try:
         splits: dict[str, Any] = dict(datasets.load_dataset(wanted.name, streaming=True, **options))
@@ -104,8 +105,14 @@ def open_hub(name: str, own_field: str | None, field: str) -> dict[str, Iterator
     return readers
 
 
+def _installed() -> bool:
+    if "datasets" in sys.modules:
+        return sys.modules["datasets"] is not None
+    return importlib.util.find_spec("datasets") is not None
+
+
 class _Probe:
-    """Asks the hub for its front page, beside the import of the library, and not for long."""
+    """Asks the hub for its front page, and not for long."""
 
     def __init__(self) -> None:
         self._failure: Exception | None = TimeoutError(f"no answer within {_PATIENCE:.0f} s")

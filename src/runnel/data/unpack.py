@@ -15,7 +15,7 @@ from runnel.errors import InputError
 
 COMPRESSED = (".gz", ".zst")
 ARCHIVES = (".tar", ".tgz")
-_MOST_TIMES, _ALLOWED = 250, 2**28
+_MOST_TIMES, _ALLOWED = 100, 2**28
 _LARGEST_WINDOW = 2**27
 _BITE = 2048
 
