@@ -117,12 +117,14 @@ class _Bar(_Silence):
     """A bar on a terminal."""
 
     def __init__(self) -> None:
-        from rich import progress as rich
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
 
-        self._bar = rich.Progress(
-            rich.TextColumn("{task.description}"),
-            rich.BarColumn(),
-            console=rich.Console(stderr=True) if hasattr(rich, "Console") else None,
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            console=Console(stderr=True),
             transient=True,
         )
         self._task = self._bar.add_task("reading", total=None)

@@ -57,7 +57,8 @@ def read_members(path: Path, where: str, meter: Meter | None = None) -> Iterator
     """The regular files of a tar archive, in its order; nothing is written anywhere."""
     with _opened(path, where, meter or Meter()) as stream:
         try:
-            archive = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 - needs no closing
+            file_of: Any = stream  # tarfile asks for nothing but `read`
+            archive: Any = tarfile.open(fileobj=file_of, mode="r|")  # noqa: SIM115
             for member in archive:
                 if member.isreg():
                     name = member.name.encode("unicode_escape", "replace").decode()[-120:]
@@ -101,7 +102,8 @@ class _Stream:
         self._packed = name.endswith((*COMPRESSED, ".tgz"))
         self._stream: Any = self._raw
         if name.endswith((".gz", ".tgz")):
-            self._stream = gzip.GzipFile(fileobj=self._raw, mode="rb")
+            raw: Any = self._raw
+            self._stream = gzip.GzipFile(fileobj=raw, mode="rb")
         elif name.endswith(".zst"):
             self._stream = _Zstandard(self._raw, where)
 
