@@ -240,6 +240,29 @@ def test_token_outside_the_vocabulary(runnel: Run, text: Path, tmp_path: Path) -
     assert "U+0047" in error
 
 
+def test_a_prepared_dataset_trains_and_judges(runnel: Run, text: Path, tmp_path: Path) -> None:
+    out, run = str(tmp_path / "set"), str(tmp_path / "run")
+    code, output, error = runnel(
+        "data", "prepare", str(text), "--out", out, "--jobs", "1", "--json"
+    )
+    assert (code, error) == (0, "")
+    assert json.loads(output)["bytes"] == text.stat().st_size
+    assert runnel("train", "mingru-stories", "--data", out, "--out", run, *TINY)[0] == 0
+    code, output, _ = runnel("evaluate", run, "--json")
+    assert (code, json.loads(output)["bytes"] > 100) == (0, True)
+    char = ("--set", "data.tokenizer=char")
+    other = str(tmp_path / "other")
+    runnel("train", "mingru-stories", "--data", str(text), "--out", other, *TINY, *char)
+    code, _, error = runnel("evaluate", other, "--data", out)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "the model's tokenizer" in error
+    shard = tmp_path / "set" / "shards" / "000000.shard"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
+    code, _, error = runnel("train", "mingru-stories", "--data", out, "--out", run + "2", *TINY)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "000000.shard" in error
+
+
 @pytest.mark.parametrize("verb", ["generate", "evaluate"])
 def test_no_valid_run(verb: str, runnel: Run, trained: Path, tmp_path: Path) -> None:
     assert runnel(verb, str(tmp_path / "nothing"))[0] == 2

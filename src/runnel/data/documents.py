@@ -58,9 +58,10 @@ def split_blocks(
             start = len(_BOM) if data.startswith(_BOM) else 0
             if separator == "blank-line" and (blank := _LEADING_BLANK_LINES.match(data, start)):
                 start = blank.end()
+        far = len(data) - _MARGIN
         while True:
             found = find(data, start)
-            if found is not None and not last and _touches_end(data, found[1]):
+            if found is not None and not last and found[1] > far and _touches_end(data, found[1]):
                 break
             if found is None and not last:
                 if len(data) - start <= longest:
@@ -92,7 +93,7 @@ def _with_last(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
 
 
 def _touches_end(data: bytes, place: int) -> bool:
-    return len(data) - place < _MARGIN and not data[place:].strip()
+    return not data[place:].strip()
 
 
 def _cut(data: bytes, start: int) -> int:
@@ -156,7 +157,7 @@ def _before_newline(data: bytes, start: int, stop: int) -> int:
 
 def _decode(data: bytes, start: int, stop: int, base: int, last: bool, where: str) -> str:
     try:
-        return str(memoryview(data)[start:stop], "utf-8")
+        return data[start:stop].decode()
     except UnicodeDecodeError as error:
         place = start + error.start
         if last and start + error.end == len(data) and error.reason == "unexpected end of data":
