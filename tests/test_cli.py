@@ -250,10 +250,9 @@ def test_a_prepared_dataset_trains_and_judges(runnel: Run, text: Path, tmp_path:
     assert runnel("train", "mingru-stories", "--data", out, "--out", run, *TINY)[0] == 0
     code, output, _ = runnel("evaluate", run, "--json")
     assert (code, json.loads(output)["bytes"] > 100) == (0, True)
-    char = ("--set", "data.tokenizer=char")
-    other = str(tmp_path / "other")
-    runnel("train", "mingru-stories", "--data", str(text), "--out", other, *TINY, *char)
-    code, _, error = runnel("evaluate", other, "--data", out)
+    other = ("--out", str(tmp_path / "other"), "--jobs", "1", "--tokenizer", "char", "--quiet")
+    assert runnel("data", "prepare", str(text), *other)[0] == 0
+    code, _, error = runnel("evaluate", run, "--data", str(tmp_path / "other"))
     assert (code, error.count("\n")) == (2, 1)
     assert "the model's tokenizer" in error
     shard = tmp_path / "set" / "shards" / "000000.shard"
