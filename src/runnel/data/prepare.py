@@ -88,6 +88,8 @@ def prepare(
     """
     begin = time.perf_counter()
     source = _open(config)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"expected a folder as --out; got the file {out}; choose another")
     with files.disk_errors(str(out)):
         (out / SHARDS).mkdir(parents=True, exist_ok=True)
     lock = WriterLock(out)
@@ -280,7 +282,10 @@ def _kept(out: Path, number: int, owner: str) -> _Written | None:
     path = shard_path(out, number)
     if not path.exists():
         return None
-    header, sha256, _ = read_header(path)
+    try:
+        header, sha256, _ = read_header(path)
+    except InputError:
+        return None  # damaged since: written again
     return (header, sha256) if header.tokenizer == owner else None
 
 
