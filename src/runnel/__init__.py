@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "build", "generate", "load"]
 
 if TYPE_CHECKING:
-    from runnel.inference import generate
+    from runnel.inference.generate import generate
     from runnel.recipes import build
     from runnel.storage.load import load_model as load
 

@@ -211,7 +211,7 @@ def test_a_length_beyond_the_corpus_is_refused() -> None:
 @pytest.mark.parametrize(
     "odd", [{"batch": 0}, {"length": 0}, {"length": -1}, {"rank": 1}, {"rank": -1}, {"world": 0}]
 )
-def test_impossible_sizes_are_refused(odd: dict[str, int]) -> None:
+def test_impossible_sizes_are_refused(odd: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must"):
         Loader(story_stream(100), **{"batch": 1, "length": 5, "seed": 0, **odd})
 

@@ -62,8 +62,8 @@ class Header:
 
 def write_shard(path: Path, tokens_N: Tokens, starts_D: npt.NDArray[np.int64], **said: Any) -> str:
     """Write a shard durably; the SHA-256 of its header, which vouches for all of it."""
-    data = memoryview(np.ascontiguousarray(tokens_N, dtype=tokens_N.dtype.newbyteorder("<")))
-    data = data.cast("B")
+    little_N = np.ascontiguousarray(tokens_N, dtype=tokens_N.dtype.newbyteorder("<"))
+    data = little_N.view(np.uint8).data
     hashes = b"".join(
         hashlib.sha256(data[at : at + PAGE]).digest() for at in range(0, len(data), PAGE)
     )
