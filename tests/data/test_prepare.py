@@ -24,9 +24,10 @@ from runnel.data import (
     open_stream,
 )
 from runnel.data import prepare as preparing
-from runnel.data.prepare import Progress, prepare
+from runnel.data.prepare import prepare
 from runnel.data.prepared import MappedTokens, open_prepared
 from runnel.data.shards import PAGE, read_header, write_shard
+from runnel.data.write_shards import Progress
 from runnel.errors import DiskError, InputError
 
 MARK = "\n<|endoftext|>\n"

@@ -11,7 +11,7 @@ from runnel.commands.verb import Verb, natural, positive, print_json, print_tabl
 from runnel.errors import InputError
 
 if TYPE_CHECKING:
-    from runnel.data.prepare import Progress
+    from runnel.data.write_shards import Progress
 
 _EVERY = 5.0
 _MOST_JOBS = 4
