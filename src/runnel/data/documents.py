@@ -134,8 +134,10 @@ def _find_mark(data: bytes, start: int) -> tuple[int, int] | None:
         return None
     # One newline on each side belongs to the mark; any more are the document's own.
     stop = at + len(END_OF_TEXT)
-    if data.startswith((b"\r\n", b"\n"), stop):
-        stop = data.index(b"\n", stop) + 1
+    if data[stop : stop + 1] == b"\n":
+        stop += 1
+    elif data[stop : stop + 2] == b"\r\n":
+        stop += 2
     return _before_newline(data, start, at), stop
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -66,16 +67,17 @@ def read_files(
     files: Sequence[Path], *, root: Path, field: str, separator: Separator, meter: Meter
 ) -> Iterator[Document]:
     """The documents of some files of a folder, a block in memory at a time."""
-    found = False
-    for file in files:
-        for document in _read(file, file.relative_to(root).as_posix(), field, separator, meter):
-            found = True
-            yield document
-    if not found:
+    documents = chain.from_iterable(
+        _read(file, file.relative_to(root).as_posix(), field, separator, meter) for file in files
+    )
+    first = next(documents, None)
+    if first is None:
         raise InputError(
             f"{root}: expected a folder with text; got {len(files)} .txt and .jsonl files without "
             "any; put text into them"
         )
+    yield first
+    yield from documents
 
 
 def read_file(file: Path, *, field: str, separator: Separator, meter: Meter) -> Iterator[Document]:
@@ -83,13 +85,13 @@ def read_file(file: Path, *, field: str, separator: Separator, meter: Meter) -> 
 
     .gz and .zst are unpacked first.
     """
-    found = False
-    for document in _read(file, file.name, field, separator, meter):
-        found = True
-        yield document
-    if not found:
+    documents = _read(file, file.name, field, separator, meter)
+    first = next(documents, None)
+    if first is None:
         state = "an empty file" if _size(file) == 0 else "a file without any"
         raise InputError(f"{file}: expected text; got {state}; put text into it")
+    yield first
+    yield from documents
 
 
 def similar_names(path: Path) -> list[str]:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from pathlib import Path
 
 import numpy as np
@@ -168,10 +168,8 @@ def _drawn(lists: Iterator[list[Document]], config: DataConfig) -> Iterator[Unit
         number_M = np.maximum(0, count + new_M.cumsum() - 1)
         count += int(new_M.sum())
         held_M = draw(key, number_M.astype(np.uint64)) < np.uint64(min(most, 2**64 - 1))
-        unit = Unit([], [])
-        for document, held in zip(documents, held_M.tolist(), strict=True):
-            unit[held].append(document)
-        yield unit
+        kept, held = (~held_M).tolist(), held_M.tolist()
+        yield Unit(list(compress(documents, kept)), list(compress(documents, held)))
 
 
 def _lists(documents: Iterator[Document]) -> Iterator[list[Document]]:

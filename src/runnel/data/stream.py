@@ -83,6 +83,8 @@ def make_stream(documents: Iterable[Document], tokenizer: Tokenizer) -> TokenStr
 
 def count_bytes(tokens_N: Tokens, token_bytes_V: npt.NDArray[np.int64]) -> int:
     """The UTF-8 bytes that some tokens stand for."""
+    if int(token_bytes_V.max()) == 1:
+        return len(tokens_N)
     # In blocks, because counting makes eight bytes of every token.
     total = 0
     for start in range(0, len(tokens_N), _BLOCK):

@@ -20,6 +20,7 @@ from runnel.data.corpus import count_documents
 from runnel.data.documents import Document
 from runnel.data.prepared import TOKENIZER, shard_path
 from runnel.data.shards import Header, read_header, write_shard
+from runnel.data.stream import count_bytes
 from runnel.data.tokenizers import Tokenizer, tokenizer_from_plain, tokenizer_hash
 from runnel.data.unpack import Meter
 from runnel.errors import DiskError, InputError
@@ -157,9 +158,9 @@ def _write_unit(out: Path, number: int, unit: Unit, tokenizer: Tokenizer, owner:
             except InputError as fault:
                 raise InputError(f"{document.id}: {fault}") from None
         raise error from None
-    tokens_N = np.concatenate(tokens).astype(tokenizer.dtype, copy=False)
+    tokens_N = np.concatenate(tokens, dtype=tokenizer.dtype)
     starts_D = np.flatnonzero(tokens_N == tokenizer.end)
-    train, held = (len(part.encode()) for part in parts)
+    train, held = (count_bytes(part_N, tokenizer.token_bytes_V) for part_N in tokens)
     path = shard_path(out, number)
     write_shard(
         path,
