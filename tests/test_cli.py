@@ -174,6 +174,28 @@ def test_doctor(runnel: Run) -> None:
     assert (code, json.loads(output)["passed"]) == (0, True)
 
 
+def test_a_prepared_dataset_trains_and_judges(runnel: Run, text: Path, tmp_path: Path) -> None:
+    out, run = str(tmp_path / "set"), str(tmp_path / "run")
+    code, output, error = runnel(
+        "data", "prepare", str(text), "--out", out, "--jobs", "1", "--json"
+    )
+    assert (code, error) == (0, "")
+    assert json.loads(output)["bytes"] == text.stat().st_size
+    assert runnel("train", "mingru-stories", "--data", out, "--out", run, *TINY)[0] == 0
+    code, output, _ = runnel("evaluate", run, "--json")
+    assert (code, json.loads(output)["bytes"] > 100) == (0, True)
+    other = ("--out", str(tmp_path / "other"), "--jobs", "1", "--tokenizer", "char", "--quiet")
+    assert runnel("data", "prepare", str(text), *other)[0] == 0
+    code, _, error = runnel("evaluate", run, "--data", str(tmp_path / "other"))
+    assert (code, error.count("\n")) == (2, 1)
+    assert "the model's tokenizer" in error
+    shard = tmp_path / "set" / "shards" / "000000.shard"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
+    code, _, error = runnel("train", "mingru-stories", "--data", out, "--out", run + "2", *TINY)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "000000.shard" in error
+
+
 def _not_text(folder: Path) -> Path:
     path = folder / "picture.txt"
     path.write_bytes(b"\x89PNG\x00\x01")
@@ -238,28 +260,6 @@ def test_token_outside_the_vocabulary(runnel: Run, text: Path, tmp_path: Path) -
     assert (code, output) == (2, "")
     assert error.count("\n") == 1
     assert "U+0047" in error
-
-
-def test_a_prepared_dataset_trains_and_judges(runnel: Run, text: Path, tmp_path: Path) -> None:
-    out, run = str(tmp_path / "set"), str(tmp_path / "run")
-    code, output, error = runnel(
-        "data", "prepare", str(text), "--out", out, "--jobs", "1", "--json"
-    )
-    assert (code, error) == (0, "")
-    assert json.loads(output)["bytes"] == text.stat().st_size
-    assert runnel("train", "mingru-stories", "--data", out, "--out", run, *TINY)[0] == 0
-    code, output, _ = runnel("evaluate", run, "--json")
-    assert (code, json.loads(output)["bytes"] > 100) == (0, True)
-    other = ("--out", str(tmp_path / "other"), "--jobs", "1", "--tokenizer", "char", "--quiet")
-    assert runnel("data", "prepare", str(text), *other)[0] == 0
-    code, _, error = runnel("evaluate", run, "--data", str(tmp_path / "other"))
-    assert (code, error.count("\n")) == (2, 1)
-    assert "the model's tokenizer" in error
-    shard = tmp_path / "set" / "shards" / "000000.shard"
-    shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
-    code, _, error = runnel("train", "mingru-stories", "--data", out, "--out", run + "2", *TINY)
-    assert (code, error.count("\n")) == (2, 1)
-    assert "000000.shard" in error
 
 
 @pytest.mark.parametrize("verb", ["generate", "evaluate"])

@@ -16,7 +16,7 @@ from runnel.data.tokenizers.contract import (
     check_token,
     checked,
     frozen,
-    unknown,
+    unknown as outside,
 )
 from runnel.errors import InputError
 
@@ -28,7 +28,8 @@ _BLOCK = 2**16
 class CharTokenizer(Tokenizer):
     """Every character of a known alphabet is a token; 0 is the end of a text."""
 
-    def __init__(self, characters: Sequence[str]) -> None:
+    def __init__(self, characters: Sequence[str], unknown: str | None = None) -> None:
+        """`unknown` is the character that all outside the alphabet are read as, if any is."""
         if not 1 <= len(characters) <= MOST_CHARACTERS:
             raise InputError(
                 f"expected an alphabet of 1 to {MOST_CHARACTERS} characters; got "
@@ -45,12 +46,19 @@ class CharTokenizer(Tokenizer):
                 f"expected an alphabet without repetition; got {len(characters)} characters of "
                 f"which {len(set(characters))} differ; make the tokenizer again"
             )
+        if unknown is not None and unknown not in characters:
+            raise InputError(
+                f"expected unknown to be a character of the alphabet; got {str(unknown)[:20]!r}"
+            )
         self.name = "char"
         self.vocab_size = 1 + len(characters)
         self.characters = tuple(characters)
+        self.unknown = unknown
         self._codes_V = np.array([0, *map(ord, characters)], dtype=np.uint32)
         # One entry more than the highest code point, to which all beyond are clipped: unknown.
         self._ids = np.zeros(int(self._codes_V.max()) + 2, dtype=np.uint16)
+        if unknown is not None:
+            self._ids[:] = 1 + self.characters.index(unknown)
         self._ids[self._codes_V] = np.arange(self.vocab_size)
         self.token_bytes_V = frozen(
             np.array([1, *(len(c.encode()) for c in characters)], dtype=np.int64)
@@ -94,10 +102,11 @@ class CharTokenizer(Tokenizer):
 
     def to_plain(self) -> dict[str, Any]:
         """What tokenizer.json holds."""
-        return {"format": FORMAT, "type": "char", "characters": list(self.characters)}
+        plain = {"format": FORMAT, "type": "char", "characters": list(self.characters)}
+        return plain if self.unknown is None else plain | {"unknown": self.unknown}
 
     def _refuse(self, text: str, place: int) -> None:
-        raise unknown(
+        raise outside(
             text,
             place,
             f"text of the tokenizer's {len(self.characters)} characters",

@@ -60,7 +60,7 @@ def tokenizer_from_plain(plain: object) -> Tokenizer:
         )
     if not isinstance(kind, str) or kind not in _FIELDS:
         raise InputError(f"{what}: expected the type byte or char or bpe; got {str(kind)[:20]!r}")
-    if plain.keys() != _FIELDS[kind]:
+    if plain.keys() - ({"unknown"} if kind == "char" else set()) != _FIELDS[kind]:
         odd = sorted(str(key)[:20] for key in plain.keys() ^ _FIELDS[kind])[0]
         raise InputError(
             f"{what}: expected the fields {', '.join(sorted(_FIELDS[kind]))}; got "
@@ -71,7 +71,7 @@ def tokenizer_from_plain(plain: object) -> Tokenizer:
     try:
         if kind == "bpe":
             return BPETokenizer(merges_of_lines(_list(plain, "merges")))
-        return CharTokenizer(_list(plain, "characters"))
+        return CharTokenizer(_list(plain, "characters"), plain.get("unknown"))
     except InputError as error:
         raise InputError(f"{what}: {error}") from None
 
