@@ -16,6 +16,8 @@ from runnel.data.tokenizers.contract import (
     check_token,
     checked,
     frozen,
+)
+from runnel.data.tokenizers.contract import (
     unknown as outside,
 )
 from runnel.errors import InputError
