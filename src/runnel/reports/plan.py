@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from runnel import files, strict_json
 from runnel.configuration import from_plain, to_plain
 from runnel.errors import InputError
 from runnel.reports.results import FORMAT, Comparison
-from runnel.storage import files, strict_json
 from runnel.training import Recipe
 
 PLAN = "compare.json"

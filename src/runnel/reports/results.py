@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from runnel import files, strict_json
 from runnel.configuration import from_plain, to_plain
 from runnel.errors import InputError
-from runnel.storage import files, strict_json
 
 FORMAT = 1
 RESULTS = "results.json"

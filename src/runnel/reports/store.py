@@ -7,9 +7,9 @@
 
 from pathlib import Path
 
+from runnel import files, strict_json
 from runnel.configuration import from_plain, to_plain
 from runnel.reports.results import Run
-from runnel.storage import files, strict_json
 
 
 def run_directory(out: Path, name: str, seed: int) -> Path:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, final
 
+from runnel import files, strict_json
 from runnel.configuration import from_plain
 from runnel.data import open_corpus
 from runnel.errors import DiskError, DivergedError, InputError
@@ -21,7 +22,6 @@ from runnel.reports.memory import PeakMemory
 from runnel.reports.plan import read_plan
 from runnel.reports.results import Comparison, Entry, Run
 from runnel.reports.store import run_directory, write_run
-from runnel.storage import files, strict_json
 from runnel.storage.load import load_model
 from runnel.storage.run import RunDirectory
 from runnel.training import Progress, Recipe, train

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from runnel import files
 from runnel.reports.page import render_page
 from runnel.reports.results import RESULTS, Comparison, render
 from runnel.reports.table import render_csv
 from runnel.reports.words import render_markdown
-from runnel.storage import files
 
 CSV, MARKDOWN, PAGE = "results.csv", "report.md", "report.html"
 
