@@ -64,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _merged(parts: list[Path], out: Path) -> list[Comparison]:
+    from runnel import files
     from runnel.reports.plan import read_plan
     from runnel.reports.results import merge, read
     from runnel.reports.write import write_report
-    from runnel.storage import files
 
     merged = merge([read(part) for part in parts])
     if read_plan(out) is not None:
@@ -79,12 +79,12 @@ def _merged(parts: list[Path], out: Path) -> list[Comparison]:
 
 
 def _trained(args: argparse.Namespace, out: Path) -> tuple[list[Comparison], int]:
+    from runnel import files
+    from runnel.lock import WriterLock
     from runnel.reports.board import choose_board
     from runnel.reports.plan import check_same, read_plan, write_plan
     from runnel.reports.runner import Interrupted, run_all
     from runnel.reports.write import write_report
-    from runnel.storage import files
-    from runnel.storage.lock import WriterLock
 
     plan = _plan(args)
     before = read_plan(out)
