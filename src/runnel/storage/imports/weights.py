@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from runnel.errors import InputError
+from runnel.files import read_regular
 from runnel.storage import tensors
-from runnel.storage.files import read_regular
 
 LARGEST = 2**36
 """bytes of one file"""
