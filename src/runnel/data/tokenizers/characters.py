@@ -77,7 +77,9 @@ class CharTokenizer(Tokenizer):
     def encode(self, text: str) -> Tokens:
         """The places of a text's characters in the alphabet, counted from 1."""
         if "\0" in text:
-            self._refuse(text, text.index("\0"))
+            if self.unknown is None:
+                self._refuse(text, text.index("\0"))
+            text = text.replace("\0", self.unknown or "")
         return self.encode_joined(text)
 
     def encode_joined(self, text: str) -> Tokens:
