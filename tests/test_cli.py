@@ -87,6 +87,22 @@ def test_train_then_generate_evaluate_and_resume(runnel: Run, trained: Path, tex
     assert json.loads(output)["already_finished"]
 
 
+def test_inspect(runnel: Run, trained: Path, text: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "memory.svg"
+    code, output, _ = runnel("inspect", str(trained), "--picture", str(picture))
+    assert code == 0
+    assert all(len(line) <= 80 for line in output.splitlines() if str(tmp_path) not in line)
+    assert "mingru" in output
+    assert "<svg" in picture.read_text()
+    code, output, _ = runnel("inspect", str(trained), "--data", str(text), "--json")
+    found = json.loads(output)
+    assert code == 0
+    assert found["parameters"] == sum(found["parts"].values())
+    assert len(found["layers"][0]["half_lives"]) == 21
+    code, _, error = runnel("inspect", str(trained), "--picture", str(tmp_path / "memory.png"))
+    assert (code, error.count("\n"), ".svg" in error) == (2, 1, True)
+
+
 def test_a_fresh_process_loads_a_run(trained: Path) -> None:
     code = "import runnel, sys; print(runnel.generate(runnel.load(sys.argv[1]), 'a', tokens=3))"
     found = subprocess.run(
@@ -262,7 +278,7 @@ def test_token_outside_the_vocabulary(runnel: Run, text: Path, tmp_path: Path) -
     assert "U+0047" in error
 
 
-@pytest.mark.parametrize("verb", ["generate", "evaluate"])
+@pytest.mark.parametrize("verb", ["generate", "evaluate", "inspect"])
 def test_no_valid_run(verb: str, runnel: Run, trained: Path, tmp_path: Path) -> None:
     assert runnel(verb, str(tmp_path / "nothing"))[0] == 2
     (tmp_path / "bare").mkdir()

@@ -27,10 +27,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"window": 5, "positions": "none", "restart": True},
     ],
     "hgrn": [{}, {"state": "real"}, {"order": "norm-then-gate", "expansion": 0.5}],
+    "mamba": [{}, {"states": 3, "rank": 2, "convolution": 1, "expansion": 0.5}],
     "memory": [{"window": 5}, {"attention": False, "radius": 0.9}],
     "mingru_memory": [{"window": 5, "heads": 3}],
     "mingru": [{}, {"candidate": "plain"}, {"learned_start": True, "expansion": 1.5}],
     "minlstm": [{}, {"candidate": "plain"}, {"learned_start": True, "expansion": 1.5}],
+    "rglru": [{}, {"blocks": 1, "convolution": 2, "expansion": 0.5}],
 }
 
 # The stack is tested with each mixer, the diverging one with two of them, in a stage each.

@@ -49,10 +49,26 @@ def test_promised_sizes() -> None:
     assert count_parameters(RECIPES["gru-memory-0.2m"].make().model) == 201_507
     parallel = count_parameters(RECIPES["mingru-memory-2.5m"].make().model)
     assert parallel == pytest.approx(original, rel=0.005)
-    assert count_parameters(RECIPES["mingru-18m"].make().model) == pytest.approx(17.6e6, rel=0.005)
-    assert count_parameters(RECIPES["gpt2-15m"].make().model) == pytest.approx(15.0e6, rel=0.005)
-    conv = RECIPES["conv-attention-9m"].make().model
-    assert count_parameters(conv) == pytest.approx(9.24e6, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions", "within"),
+    [
+        ("mingru-18m", 17.6, 0.005),
+        ("mingru-18m-tuned", 17.6, 0.005),
+        ("gpt2-15m", 15.0, 0.005),
+        ("conv-attention-9m", 9.24, 0.005),
+        ("hgrn-44m", 44, 0.01),
+        ("hgrn-150m", 150, 0.04),
+        ("hgrn-355m", 355, 0.02),
+        ("hgrn-1b", 1000, 0.04),
+    ],
+)
+def test_recipes_have_the_sizes_that_they_are_named_for(
+    name: str, millions: float, within: float
+) -> None:
+    found = count_parameters(RECIPES[name].make().model)
+    assert found == pytest.approx(millions * 1e6, rel=within)
 
 
 def test_build_overrides_and_streams() -> None:

@@ -15,7 +15,7 @@ The laws, which tests/test_laws.py checks for every mixer in the registry, in fl
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,26 @@ class Mixer(nn.Module, ABC, Generic[S]):
     @abstractmethod
     def step(self, x_BD: Tensor, state: S) -> tuple[Tensor, S]:
         """Output (B, D) for one token and the state after it, by plain arithmetic."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A mixer that can say how much of its state each token keeps, for `runnel inspect`."""
+
+    def decays(self, x_BTD: Tensor) -> Tensor:
+        """Factors (B, T, channels) in [0, 1] on the channels of the state as each token comes.
+
+        The inputs are those of `forward`, each row from a fresh state. Where channels also turn
+        (complex states) these are the moduli.
+        """
+
+
+@runtime_checkable
+class Recurs(Protocol):
+    """A mixer whose state is multiplied by matrices, for `runnel inspect`."""
+
+    def recurrent_matrices(self) -> dict[str, Tensor]:
+        """The square matrices by name."""
 
 
 def state_dtype(like: Tensor) -> torch.dtype:

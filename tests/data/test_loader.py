@@ -2,6 +2,7 @@
 
 import time
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runnel.data import Batch, Loader, TokenStream, sequential
+from runnel.data import Batch, DataConfig, Loader, TokenStream, open_corpus, sequential
 from runnel.data.loader import _Epoch
 from runnel.errors import InputError
 
@@ -107,6 +108,22 @@ def test_batches_are_full_contiguous_and_typed() -> None:
         assert np.array_equal(batch.tokens_BT[:, 1:], batch.targets_BT[:, :-1])
         assert np.array_equal(batch.reset_BT, batch.tokens_BT == stream.end)
         assert batch.reset_BT.any()
+
+
+def test_short_documents_are_packed_so_that_no_target_is_padding(tmp_path: Path) -> None:
+    """Stories far shorter than a window: every target is their text or one end a story."""
+    stories = [f"{'tale ' * (i % 4)}{i:03d}." for i in range(300)]
+    path = tmp_path / "stories.txt"
+    path.write_text("<|endoftext|>".join(stories), encoding="utf-8")
+    corpus = open_corpus(DataConfig(source=str(path), split="documents"))
+    stream, length = corpus.train, 64
+    ends = int((stream.tokens_N == stream.end).sum())
+    assert ends in (corpus.documents[0], corpus.documents[0] + 1)
+    assert set(stream.tokens_N.tolist()) - {stream.end} == set("".join(stories).encode())
+    whole = bytes(np.where(stream.tokens_N == stream.end, 0, stream.tokens_N).astype(np.uint8))
+    for batch in islice(Loader(stream, batch=3, length=length, seed=0), 2 * len(stream) // length):
+        for row_T in batch.targets_BT:
+            assert bytes(np.where(row_T == stream.end, 0, row_T).astype(np.uint8)) in whole
 
 
 def test_a_batch_goes_on_with_the_next_epoch() -> None:

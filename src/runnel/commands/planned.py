@@ -11,7 +11,6 @@ from runnel.errors import InputError
 _PLANNED = {
     "serve": "HTTP API and playground page",
     "export": "a model that runs elsewhere: onnx, browser, transformers",
-    "inspect": "parameters, state size, gates and memory half-life per layer",
 }
 
 

@@ -76,6 +76,19 @@ class GRU(Mixer[GRUState]):
         h_BD = torch.lerp(torch.tanh(n_x + r * n_h), h_BD, z)
         return h_BD, GRUState(h_BD)
 
+    def decays(self, x_BTD: Tensor) -> Tensor:
+        """See `runnel.mixer.Remembers`: the update gate z, whose outputs are the states."""
+        h_BTD = self.forward(x_BTD)[0]
+        before_BTD = torch.cat([torch.zeros_like(h_BTD[:, :1]), h_BTD[:, :-1]], dim=1)
+        weight_x, weight_h, bias_x, bias_h = self.cell.all_weights[0]
+        z_x = F.linear(x_BTD, weight_x, bias_x).chunk(3, dim=-1)[1]
+        z_h = F.linear(before_BTD, weight_h, bias_h).chunk(3, dim=-1)[1]
+        return torch.sigmoid(z_x + z_h)
+
+    def recurrent_matrices(self) -> dict[str, Tensor]:
+        """See `runnel.mixer.Recurs`."""
+        return dict(zip("rzn", self.cell.all_weights[0][1].chunk(3), strict=True))
+
     def _run(
         self, x: PackedSequence, states: tuple[Tensor, ...]
     ) -> tuple[PackedSequence, tuple[Tensor, ...]]:

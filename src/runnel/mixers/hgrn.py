@@ -79,8 +79,9 @@ class HGRN(Mixer[HGRNState]):
         self.inputs = nn.Linear(config.dim, self.inner + 2 * wide)
         self.norm = nn.LayerNorm(wide)
         self.output = nn.Linear(wide, config.dim)
-        angles = 10000.0 ** (-2 * torch.arange(self.inner) / self.inner)
-        self.theta_E = nn.Parameter(angles) if config.state == "complex" else None
+        self.theta_E = None
+        if config.state == "complex":
+            self.theta_E = nn.Parameter(10000.0 ** (-2 * torch.arange(self.inner) / self.inner))
 
     def init_state(self, batch_size: int) -> HGRNState:
         """Zero."""
@@ -94,29 +95,13 @@ class HGRN(Mixer[HGRNState]):
         """See `Mixer.forward`."""
         check_width(x_BTD, self.config.dim)
         h_BER = (state or self.init_state(len(x_BTD))).h_BER
-        forget, candidate, gate = self._projected(x_BTD)
-        if self.theta_E is None:
-            states, last = hgru_scan(
-                forget, candidate, self.lower_bound(), None, h_BER.squeeze(-1), reset_BT
-            )
-            return self._read_out(states, gate), HGRNState(last.unsqueeze(-1))
-        # Complex numbers need float32 parts at least; autocast's bfloat16 ends here.
-        dtype = state_dtype(candidate)
-        real, imaginary = candidate.to(dtype).chunk(2, dim=-1)
-        states, last = hgru_scan(
-            forget.to(dtype),
-            torch.complex(real, imaginary),
-            self.lower_bound().to(dtype),
-            self.theta_E.to(dtype),
-            torch.view_as_complex(h_BER.contiguous()),
-            reset_BT,
-        )
-        flat = torch.cat([states.real, states.imag], dim=-1).to(gate.dtype)
-        return self._read_out(flat, gate), HGRNState(torch.view_as_real(last))
+        forget, candidate, gate = self.projected(x_BTD)
+        states, h_BER = self.scan(forget, candidate, self.theta_E, h_BER, reset_BT)
+        return self.read_out(states.to(gate.dtype), gate), HGRNState(h_BER)
 
     def step(self, x_BD: Tensor, state: HGRNState) -> tuple[Tensor, HGRNState]:
         """See `Mixer.step`."""
-        forget, candidate, gate = self._projected(x_BD)
+        forget, candidate, gate = self.projected(x_BD)
         h_BER = state.h_BER
         bound = self.lower_bound().to(h_BER.dtype)
         decay = bound + (1 - bound) * torch.sigmoid(forget.to(h_BER.dtype))
@@ -132,9 +117,16 @@ class HGRN(Mixer[HGRNState]):
             )
         h_BER = decay.unsqueeze(-1) * turned + added
         flat = h_BER.transpose(-1, -2).flatten(-2).to(gate.dtype)
-        return self._read_out(flat, gate), HGRNState(h_BER)
+        return self.read_out(flat, gate), HGRNState(h_BER)
 
-    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def decays(self, x_BTD: Tensor) -> Tensor:
+        """See `runnel.mixer.Remembers`: λ_t."""
+        forget_BTE, _, _ = self.projected(x_BTD)
+        bound_E = self.lower_bound()
+        return bound_E + (1 - bound_E) * torch.sigmoid(forget_BTE)
+
+    def projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The forget gate before its sigmoid, the candidate and the gate, real parts first."""
         wide = self.parts * self.inner
         forget, candidate, gate = self.inputs(x).split([self.inner, wide, wide], dim=-1)
         return forget, F.silu(candidate), F.silu(gate)
@@ -143,7 +135,34 @@ class HGRN(Mixer[HGRNState]):
         """γ (E,) of this layer."""
         return self.inputs.weight.new_zeros(self.inner) if self.bound is None else self.bound()
 
-    def _read_out(self, h: Tensor, gate: Tensor) -> Tensor:
+    def scan(
+        self,
+        forget_BTE: Tensor,
+        candidate_BTF: Tensor,
+        theta_E: Tensor | None,
+        h_BER: Tensor,
+        reset_BT: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The recurrence: states (B, T, R E), real parts first, and the last one (B, E, R)."""
+        if theta_E is None:
+            bound_E, h_BE = self.lower_bound(), h_BER.squeeze(-1)
+            states, last_BE = hgru_scan(forget_BTE, candidate_BTF, bound_E, None, h_BE, reset_BT)
+            return states, last_BE.unsqueeze(-1)
+        # Complex numbers need float32 parts at least; autocast's bfloat16 ends here.
+        dtype = state_dtype(candidate_BTF)
+        real, imaginary = candidate_BTF.to(dtype).chunk(2, dim=-1)
+        states, last_BE = hgru_scan(
+            forget_BTE.to(dtype),
+            torch.complex(real, imaginary),
+            self.lower_bound().to(dtype),
+            theta_E.to(dtype),
+            torch.view_as_complex(h_BER.contiguous()),
+            reset_BT,
+        )
+        return torch.cat([states.real, states.imag], dim=-1), torch.view_as_real(last_BE)
+
+    def read_out(self, h: Tensor, gate: Tensor) -> Tensor:
+        """Gate, normalise (in the configured order) and project states (..., R E)."""
         if self.config.order == "gate-then-norm":
             return self.output(self.norm(gate * h))
         return self.output(self.norm(h) * gate)

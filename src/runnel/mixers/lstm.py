@@ -83,6 +83,18 @@ class LSTM(Mixer[LSTMState]):
         h_BD = torch.sigmoid(o) * torch.tanh(c_BD)
         return h_BD, LSTMState(h_BD, c_BD)
 
+    def decays(self, x_BTD: Tensor) -> Tensor:
+        """See `runnel.mixer.Remembers`: the forget gate f of the cells."""
+        h_BTD = self.forward(x_BTD)[0]
+        before_BTD = torch.cat([torch.zeros_like(h_BTD[:, :1]), h_BTD[:, :-1]], dim=1)
+        weight_x, weight_h, bias_x, bias_h = self.cell.all_weights[0]
+        gates = F.linear(x_BTD, weight_x, bias_x) + F.linear(before_BTD, weight_h, bias_h)
+        return torch.sigmoid(gates.chunk(4, dim=-1)[1])
+
+    def recurrent_matrices(self) -> dict[str, Tensor]:
+        """See `runnel.mixer.Recurs`."""
+        return dict(zip("ifgo", self.cell.all_weights[0][1].chunk(4), strict=True))
+
     def _run(
         self, x: PackedSequence, states: tuple[Tensor, ...]
     ) -> tuple[PackedSequence, tuple[Tensor, ...]]:

@@ -201,7 +201,8 @@ class Stack(Model[tuple[BlockState, ...]]):
                 for output in (getattr(block.mixer, "output", None), block.feedforward.output):
                     if isinstance(output, nn.Linear):
                         output.weight.zero_()
-                        output.bias.zero_()
+                        if output.bias is not None:
+                            output.bias.zero_()
 
     def _blocks(self) -> list[Block]:
         return list(self.blocks)  # type: ignore[arg-type]
