@@ -1,6 +1,7 @@
 """HGRN language models: the WikiText-103 one of its paper, and the sizes released beside it.
 
-Text comes as --data; the vocabularies are GPT-2's, whose tokenizer has to be given with it.
+The vocabularies are GPT-2's, whose encoder.json and vocab.bpe are looked for in the folder gpt2-bpe:
+`--set data.tokenizer=gpt2:DIR` names another one.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from runnel.models.stack import BlockConfig, StackConfig
 from runnel.recipes.recipe import named
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
+_GPT2 = "gpt2:gpt2-bpe"
 _GPT2_VOCABULARY = 50_257
 _RELEASED_VOCABULARY = 50_272  # config.json of OpenNLPLab/HGRN-150M
 
@@ -54,7 +56,7 @@ def hgrn_44m() -> Recipe:
     """
     return Recipe(
         model=_model(512, 6, 1.5, _GPT2_VOCABULARY, dropout=0.1),
-        data=DataConfig(source="wikitext-103"),
+        data=DataConfig(source="hf:wikitext-103-raw", tokenizer=_GPT2),
         training=_training(),
     )
 
@@ -83,7 +85,7 @@ def hgrn_1b() -> Recipe:
 def _released(dim: int, layers: int, expansion: float, **options: Any) -> Recipe:
     """The released models normalise before they gate."""
     model = _model(dim, layers, expansion, _RELEASED_VOCABULARY, order="norm-then-gate", **options)
-    return Recipe(model=model, data=DataConfig(source="pile"), training=_training())
+    return Recipe(model=model, data=DataConfig(source="pile", tokenizer=_GPT2), training=_training())
 
 
 RECIPES = named("Qin et al. 2023, arXiv 2311.04823", hgrn_44m) | named(
