@@ -85,7 +85,9 @@ def hgrn_1b() -> Recipe:
 def _released(dim: int, layers: int, expansion: float, **options: Any) -> Recipe:
     """The released models normalise before they gate."""
     model = _model(dim, layers, expansion, _RELEASED_VOCABULARY, order="norm-then-gate", **options)
-    return Recipe(model=model, data=DataConfig(source="pile", tokenizer=_GPT2), training=_training())
+    return Recipe(
+        model=model, data=DataConfig(source="pile", tokenizer=_GPT2), training=_training()
+    )
 
 
 RECIPES = named("Qin et al. 2023, arXiv 2311.04823", hgrn_44m) | named(
