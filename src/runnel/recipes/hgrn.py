@@ -1,7 +1,7 @@
 """HGRN language models: the WikiText-103 one of its paper, and the sizes released beside it.
 
-The vocabularies are GPT-2's, whose encoder.json and vocab.bpe are looked for in the folder gpt2-bpe:
-`--set data.tokenizer=gpt2:DIR` names another one.
+The vocabularies are GPT-2's; its encoder.json and vocab.bpe are looked for in the folder gpt2-bpe,
+or where `--set data.tokenizer=gpt2:DIR` says.
 """
 
 from typing import Any
