@@ -126,7 +126,7 @@ def test_hidden_numbers_are_kept_once(kind: str, dtype: torch.dtype) -> None:
 
         saved = torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x)
         with saved, torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
-            y_ND = forward(x_ND)
+            y_ND = forward(x_ND)  # type: ignore[no-untyped-call]
         hidden = sum(x.numel() for x in kept.values() if len(x) == 50 and x.shape[1] > 8)
         grads = torch.autograd.grad(y_ND.float().square().sum(), leaves)
         found.append((hidden, y_ND, grads))

@@ -27,7 +27,7 @@ says why not.
 __all__ = ["BACKENDS", "backend_for", "hgru_scan", "linear_scan", "mingru_scan", "minlstm_scan"]
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def backend_for(device: torch.device | str) -> str:
     """The name of the backend that the ops use on a device, for dtypes that it covers."""
     kind = torch.device(device).type

@@ -52,8 +52,8 @@ def fault(device: str) -> str:
         except Exception as error:
             return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         outcomes.append([x.detach().cpu() for x in (states, *grads)])
-    error = max((a - b).abs().max().item() for a, b in zip(*outcomes, strict=True))
-    return "" if error < 1e-4 else f"off by {error:.1e} from plain torch"
+    off = max((a - b).abs().max().item() for a, b in zip(*outcomes, strict=True))
+    return "" if off < 1e-4 else f"off by {off:.1e} from plain torch"
 
 
 def supports(op: str, first: torch.dtype, second: torch.dtype) -> bool:

@@ -47,3 +47,8 @@ class TaskLoader:
                 f"{str(position)[:120]}; resume with the seed and batch that it was saved with"
             )
         self._next = number
+
+    def documents(self, position: dict[str, Any], batches: int) -> list[int]:
+        """The numbers of a batch's examples, counted from 1: that after `batches` others."""
+        index = position["batch"] + batches * self._world + self._rank
+        return [index * self._size + row + 1 for row in range(self._size)]

@@ -29,6 +29,9 @@ class Batches(Protocol):
     def load_position(self, position: dict[str, Any]) -> None:
         """Go to a saved position."""
 
+    def documents(self, position: dict[str, Any], batches: int) -> list[int]:
+        """The numbers, from 1, of what a batch reads: that after `batches` others."""
+
 
 class Judgement(NamedTuple):
     """How well the weights do."""
