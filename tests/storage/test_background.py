@@ -86,9 +86,10 @@ def test_an_error_is_raised_by_what_comes_next(
             raise OSError(errno.ENOSPC, "full")
 
         for finish in (writer.close, writer.wait, lambda: writer.save(make_checkpoint(30))):
+            others = threading.active_count()
             monkeypatch.setattr(os, "fsync", fail)
             writer.save(make_checkpoint(20))
-            while threading.active_count() > 1:
+            while threading.active_count() > others:
                 pass
             monkeypatch.setattr(os, "fsync", fsync)
             with pytest.raises(DiskError, match="No space left on device"):
