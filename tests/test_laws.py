@@ -40,6 +40,7 @@ MODEL_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "conv_attention": [{"stages": 1, "context": 8}, {"stages": 2, "context": 32, "tied": True}],
     "diverging": [],
     "gpt2": [{"context": 5}, {"context": 64, "heads": 3}],
+    "plain": [{"mixer": MIXERS[name](dim=DIM)} for name in ("memory", "mingru_memory")],
     "stack": [],
 }
 
@@ -66,7 +67,7 @@ def cases() -> Iterator[Any]:
         yield pytest.param((name, {"stage": stage}, "diverging"), id=f"{name}-diverging-{stage}")
     for name in MODELS:
         for options in MODEL_VARIANTS.get(name, [{}]):
-            label = "-".join([name, *(str(v) for v in options.values())])
+            label = "-".join([name, *(str(getattr(v, "name", v)) for v in options.values())])
             yield pytest.param((name, options, "model"), id=label)
 
 

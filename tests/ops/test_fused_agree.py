@@ -46,7 +46,8 @@ def check(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("op", OPS)
 def test_odd_widths_and_lengths(op: str, dtype: torch.dtype, seed: int) -> None:
-    for width in (1, 7, 16, 33, 129):
+    # A norm over one number is its sign: its gradient is all cancellation.
+    for width in (2 if op == "rms_norm" else 1, 7, 16, 33, 129):
         for time in (0, 1, 2, 63):
             arguments = inputs(op, 3, time, width, dtype, seed)
             check(op, arguments, dtype, seed, f"width {width}, time {time}")
@@ -148,7 +149,8 @@ def test_norm_of_extreme_rows(seed: int) -> None:
 
 def test_the_root_of_a_square_is_exact() -> None:
     """The squared ReLU's gradient is made from its result, to the last bit."""
-    x = torch.randn(10_000) * torch.logspace(-15, 15, 10_000)
+    # No smaller, for the squares should stay normal numbers.
+    x = torch.randn(10_000).sign() * (0.5 + torch.rand(10_000)) * torch.logspace(-15, 15, 10_000)
     x.requires_grad_()
     (grad,) = torch.autograd.grad(fused.squared_relu(x).sum(), x)
     assert torch.equal(grad, 2 * x.detach().relu())

@@ -12,7 +12,11 @@ from runnel.models.stack import BlockConfig, StackConfig
 from runnel.training.config import OptimizerConfig, TrainingConfig
 from runnel.training.optimizers import Optimizers, weights
 
-_MATRICES = {"inputs.weight", "output.weight", "cell.weight_ih_l0", "cell.weight_hh_l0"}
+_MATRICES = {
+    *(f"{name}.weight" for name in ("inputs", "output", "selection", "time_step")),
+    *(f"{name}.weight" for name in ("recall", "recurrent", "writer", "priority")),
+    *("cell.weight_ih_l0", "cell.weight_hh_l0"),
+}
 
 
 def _model(mixer: str = "mingru", **fields: Any) -> torch.nn.Module:
@@ -37,7 +41,8 @@ def test_matrices_are_the_linear_weights_inside_the_blocks(mixer: str) -> None:
         inside = name.startswith("blocks.")
         matrix = ".".join(name.split(".")[-2:]) in _MATRICES
         assert (role == "matrix") == (inside and matrix), name
-        assert (role == "table") == (name in ("embedding.weight", "head.weight")), name
+        tables = ("embedding.weight", "head.weight", "places.weight")
+        assert (role == "table") == name.endswith(tables), name
         assert role == "vector" or parameter.ndim == 2
 
 

@@ -35,7 +35,7 @@ def diverging_mingru() -> Recipe:
     original = mingru_18m()
     assert isinstance(original.model, StackConfig)
     # At this width 12 layers have the parameters of the original's six.
-    return replace(original, model=_parting(replace(original.model, dim=348, layers=12)))
+    return replace(original, model=_parting(replace(original.model, dim=362, layers=12)))
 
 
 def diverging_stories() -> Recipe:
