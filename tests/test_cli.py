@@ -188,6 +188,9 @@ def test_bad_evaluation_is_one_line(fault: str, runnel: Run, trained: Path) -> N
 def test_doctor(runnel: Run) -> None:
     code, output, _ = runnel("doctor", "--json")
     assert (code, json.loads(output)["passed"]) == (0, True)
+    code, output, error = runnel("doctor")
+    assert (code, error) == (0, "")
+    assert all(len(line) <= 80 for line in output.splitlines())
 
 
 def test_a_prepared_dataset_trains_and_judges(runnel: Run, text: Path, tmp_path: Path) -> None:

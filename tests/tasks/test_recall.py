@@ -9,9 +9,10 @@ import pytest
 
 from runnel.data.loader import IGNORED, Batch
 from runnel.data.tokenizers import ByteTokenizer
+from runnel.data.tokenizers.bpe import train_bpe
 from runnel.errors import InputError
 from runnel.tasks import Reading
-from runnel.tasks.recall import Recall, band, by_repeated_names
+from runnel.tasks.recall import Recall, band, by_repeated_names, knows
 
 TALE = (
     "One day Mia met Otto. They ran far and wide over the hill, and at night Otto went home. "
@@ -47,10 +48,36 @@ def _reader(remembers: Callable[[str, str], bool]) -> Callable[[Batch], Reading]
     return read
 
 
+def _apart(before: str, word: str) -> tuple[str, str]:
+    """The blank that goes with a word, back at the end of what stands before it."""
+    return before + word[: -len(word.lstrip(" "))], word.lstrip(" ")
+
+
+def test_words_are_offered_in_the_tokens_of_running_text() -> None:
+    tokenizer = train_bpe([TALE] * 20, 300)
+    question = next(by_repeated_names(TALE))
+    offered: list[list[int]] = []
+
+    def read(batch: Batch) -> Reading:
+        for row_T, targets_T in zip(batch.tokens_BT, batch.targets_BT, strict=True):
+            counted = np.flatnonzero(targets_T != IGNORED)
+            offered.append([*row_T[1 : counted[0] + 1], *targets_T[counted]])
+        return Reading(np.zeros(batch.targets_BT.shape), batch.tokens_BT)
+
+    knows(question, read, tokenizer)
+    expected = [
+        tokenizer.encode(question.before + word).tolist()
+        for word in (question.answer, *question.wrong)
+    ]
+    assert offered == expected
+
+
 def test_a_perfect_memory_scores_one_and_none_at_all_scores_chance() -> None:
     task = Recall(questions=100)
     true = {(q.before, q.answer) for q in islice(task.asked(), 100)}
-    perfect = task.score(_reader(lambda before, word: (before, word) in true), ByteTokenizer())
+    perfect = task.score(
+        _reader(lambda before, word: _apart(before, word) in true), ByteTokenizer()
+    )
     assert (perfect.accuracy, perfect.answers) == (1.0, 100)
     # A reader that prefers words by their spelling alone.
     blind = task.score(_reader(lambda before, word: hash(word) % 7 == 0), ByteTokenizer())

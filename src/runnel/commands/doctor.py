@@ -65,7 +65,7 @@ def _print(found: dict[str, Any]) -> None:
     rates = found["matmul_gflop_per_s"]
     rows = [
         ("runnel", f"{found['runnel']}, torch {m['torch']}, Python {m['python']}"),
-        ("processor", f"{m['processor']}, {m['instructions']}, {m['cores']} threads"),
+        ("processor", f"{m['processor']}, {m['instructions']}, {m['threads']} threads"),
         ("products", ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in rates.items())),
         ("native", f"C++ kernels: {found['native']}"),
     ]

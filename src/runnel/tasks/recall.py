@@ -68,7 +68,7 @@ class Recall(Task):
         }
         chance = []
         for question in islice(self.asked(), self.questions):
-            found = _knows(question, read, tokenizer)
+            found = knows(question, read, tokenizer)
             right["words"][band(question.distance)].append(found)
             right["kind"][question.kind].append(found)
             chance.append(1 / (1 + len(question.wrong)))
@@ -143,10 +143,13 @@ def _inside_sentence(text: str, start: int) -> bool:
     return bool(before) and (before[-1].isalnum() or before[-1] in ",;")
 
 
-def _knows(question: Question, read: Read, tokenizer: Tokenizer) -> bool:
+def knows(question: Question, read: Read, tokenizer: Tokenizer) -> bool:
     """Whether the answer is likelier than every other word, as a whole."""
-    before_N = tokenizer.encode(question.before)
-    words = [tokenizer.encode(word) for word in (question.answer, *question.wrong)]
+    # A blank goes with the word behind it, as byte pairs have it in running text.
+    before = question.before.rstrip(" ")
+    blank = question.before[len(before) :]
+    before_N = tokenizer.encode(before)
+    words = [tokenizer.encode(blank + word) for word in (question.answer, *question.wrong)]
     width = 1 + len(before_N) + max(map(len, words)) - 1
     tokens_BT = np.full((len(words), width), tokenizer.end, dtype=np.int64)
     targets_BT = np.full_like(tokens_BT, IGNORED)
