@@ -26,7 +26,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"window": 5, "positions": "learned", "heads": 3},
         {"window": 5, "positions": "none", "restart": True},
     ],
-    "hgrn": [{}, {"state": "real"}, {"order": "norm-then-gate", "expansion": 0.5}],
+    "hgrn": [
+        {},
+        {"state": "real", "norm": "rms"},
+        {"order": "norm-then-gate", "expansion": 0.5},
+    ],
     "mamba": [{}, {"states": 3, "rank": 2, "convolution": 1, "expansion": 0.5}],
     "memory": [{"window": 5}, {"attention": False, "radius": 0.9}],
     "mingru_memory": [{"window": 5, "heads": 3}],

@@ -33,7 +33,7 @@ MIXER_OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("minlstm", {}),
     ("minlstm", {"candidate": "plain", "expansion": 0.5}),
     ("hgrn", {}),
-    ("hgrn", {"state": "real", "order": "norm-then-gate"}),
+    ("hgrn", {"state": "real", "order": "norm-then-gate", "norm": "rms"}),
     ("hgrn", {"order": "norm-then-gate", "expansion": 0.6}),
 ]
 BLOCKS: list[dict[str, Any]] = [
@@ -41,6 +41,7 @@ BLOCKS: list[dict[str, Any]] = [
     {"convolution": 3, "pointwise": True, "feedforward": "gelu"},
     {"convolution": 0, "norm": "layer", "feedforward": "gated", "expansion": 1.3},
     {"convolution": 1, "feedforward": "gelu"},
+    {"convolution": 3, "pointwise": True, "residual": True, "epsilon": 1e-3},
 ]
 
 

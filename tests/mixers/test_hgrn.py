@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runnel.mixers.hgrn import HGRN, HGRNConfig
@@ -46,6 +46,7 @@ def transcribed(mixer: HGRN, gamma_E: Tensor, x_TD: Tensor) -> Tensor:
         if complex_:
             h, g = torch.cat([h, h_E.imag]), torch.cat([g, F.silu(z["gi"])])
         norm, out = mixer.norm, mixer.output
+        assert isinstance(norm, nn.LayerNorm)
         if mixer.config.order == "gate-then-norm":
             o = F.layer_norm(g * h, h.shape, norm.weight, norm.bias)
         else:

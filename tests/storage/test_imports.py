@@ -134,14 +134,21 @@ def test_published_checkpoints_give_their_measured_loss(
 
 
 @pytest.mark.parametrize("lstm", [False, True])
-@pytest.mark.parametrize("expansion", [1.0, 1.5])
-def test_mingru_pytorch_computes_the_same(tmp_path: Path, lstm: bool, expansion: float) -> None:
+@pytest.mark.parametrize(("expansion", "convolution"), [(1.0, False), (1.5, False), (1.5, True)])
+def test_mingru_pytorch_computes_the_same(
+    tmp_path: Path, lstm: bool, expansion: float, convolution: bool
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         package = pytest.importorskip("minGRU_pytorch.minLM", reason="needs the extra bench")
     torch.manual_seed(4)
     original = package.minLM(
-        num_tokens=256, dim=16, depth=2, use_lstm=lstm, expansion=expansion
+        num_tokens=256,
+        dim=16,
+        depth=2,
+        use_lstm=lstm,
+        expansion=expansion,
+        enable_conv=convolution,
     ).eval()
     file = save(tmp_path / "theirs.pt", original.state_dict())
     import_weights(file, "mingru-pytorch", tmp_path / "run")

@@ -16,7 +16,19 @@ def declare(parser: argparse.ArgumentParser) -> None:
         dest="format",
         required=True,
         metavar="FORMAT",
-        help="how its weights are named: tinystoriesgru, mingru-pytorch",
+        help="how its weights are named: tinystoriesgru, mingru-pytorch, minrnns, hgrn "
+        "(flash-linear-attention's)",
+    )
+    add(
+        "--tokenizer",
+        metavar="NAME",
+        help="minrnns, hgrn, mingru-pytorch: what its tokens stand for: byte, gpt2:DIR, or "
+        "char:CHARACTERS, one for each token in order",
+    )
+    add(
+        "--normalized",
+        action="store_true",
+        help="minrnns: its minLSTM was trained with use_coeff_norm",
     )
     add("--out", required=True, metavar="DIR", help="the run directory")
 
@@ -25,7 +37,13 @@ def run(args: argparse.Namespace) -> None:
     """Read weights only, refuse what does not fit, write the run directory."""
     from runnel.storage.imports import import_weights
 
-    made = import_weights(args.file, args.format, args.out)
+    made = import_weights(
+        args.file,
+        args.format,
+        args.out,
+        tokenizer=args.tokenizer,
+        normalized=args.normalized,
+    )
     if args.json:
         print_json({"run": args.out, "format": args.format} | made._asdict())
         return
@@ -43,5 +61,6 @@ VERB = Verb(
     "a run directory from somebody else's weights",
     declare,
     run,
-    "runnel import tinystoriesgru-0.2M.pt --as tinystoriesgru --out runs/theirs",
+    "runnel import tinystoriesgru-0.2M.pt --as tinystoriesgru --out runs/theirs\n"
+    "runnel import hgrn.safetensors --as hgrn --tokenizer gpt2:gpt2-bpe --out runs/hgrn",
 )

@@ -78,6 +78,8 @@ def _block(writer: Writer, block: Block, x: Vector) -> Vector:
         block_end, writer.state = writer.state, mixer_at
     if isinstance(block.pointwise, nn.Linear):
         u = _linear(writer, block.pointwise, u)
+    if block.residual:
+        x = u = writer.write(Makes.SUM, x.count, x, u)
     y = _mixer(writer, block.mixer, _norm(writer, block.mixer_norm, u))
     assert writer.state == filtered_at
     if taps_KD is not None:
@@ -140,7 +142,8 @@ def _feedforward(writer: Writer, part: FeedForward, x: Vector) -> Vector:
 
 
 def _norm(writer: Writer, norm: nn.Module, x: Vector) -> Vector:
-    if isinstance(norm, RMSNorm):
+    if isinstance(norm, (RMSNorm, nn.RMSNorm)):
+        assert norm.eps is not None
         return writer.write(Makes.RMS_NORM, x.count, x, eps=norm.eps, weights=(norm.weight,))
     assert isinstance(norm, nn.LayerNorm)
     weights = (norm.weight, norm.bias)

@@ -28,6 +28,10 @@ class HGRNConfig(SharingMixerConfig):
     """complex: each channel also turns by a learned angle every token"""
     order: Literal["gate-then-norm", "norm-then-gate"] = "gate-then-norm"
     """the paper's order, or that of the public CUDA code"""
+    norm: Literal["layer", "rms"] = "layer"
+    """LayerNorm as in the paper, or RMSNorm as in flash-linear-attention"""
+    epsilon: float = 1e-5
+    """what the norm adds to the variance or mean square"""
 
     def __post_init__(self) -> None:
         if self.dim < 1 or round(self.expansion * self.dim) < 1:
@@ -35,6 +39,8 @@ class HGRNConfig(SharingMixerConfig):
                 f"hgrn wants dim and expansion * dim of at least 1; got dim={self.dim}, "
                 f"expansion={self.expansion}"
             )
+        if self.epsilon < 0:
+            raise ValueError(f"epsilon must be at least 0; got {self.epsilon}")
 
     def build(self) -> "HGRN":
         """Make one mixer on its own, with the first layer's lower bound: zero."""
@@ -65,7 +71,7 @@ class HGRNState(NamedTuple):
 
 
 class HGRN(Mixer[HGRNState]):
-    """h_t = λ_t exp(iθ) h_{t-1} + (1 - λ_t) c_t, read out through a gate and a LayerNorm.
+    """h_t = λ_t exp(iθ) h_{t-1} + (1 - λ_t) c_t, read out through a gate and a norm.
 
     λ_t = γ + (1 - γ) σ(W_μ x_t + b_μ); c_t = SiLU(W_cr x_t) + i SiLU(W_ci x_t).
     """
@@ -77,7 +83,7 @@ class HGRN(Mixer[HGRNState]):
         self.parts = 2 if config.state == "complex" else 1
         wide = self.parts * self.inner
         self.inputs = nn.Linear(config.dim, self.inner + 2 * wide)
-        self.norm = nn.LayerNorm(wide)
+        self.norm = (nn.LayerNorm if config.norm == "layer" else nn.RMSNorm)(wide, config.epsilon)
         self.output = nn.Linear(wide, config.dim)
         self.theta_E = None
         if config.state == "complex":

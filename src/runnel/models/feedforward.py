@@ -13,23 +13,30 @@ from torch.nn import functional as F
 
 from runnel.ops.fused import gated_silu, squared_relu
 
-Kind = Literal["gelu", "gelu-tanh", "squared-relu", "gated"]
+Kind = Literal["gelu", "gelu-tanh", "squared-relu", "gated", "gated-gelu"]
+
+
+def _gated_gelu(u: Tensor) -> Tensor:
+    gate, value = u.chunk(2, dim=-1)
+    return F.gelu(gate) * value
+
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu-tanh": partial(F.gelu, approximate="tanh"),
     "squared-relu": squared_relu,
     "gated": gated_silu,
+    "gated-gelu": _gated_gelu,
 }
 
 
 class FeedForward(nn.Module):
-    """W_2 a(W_1 x), or W_2 (SiLU(W_g x) W_1 x) for kind `gated`."""
+    """W_2 a(W_1 x), or W_2 (a(W_g x) W_1 x) for the gated kinds, a being SiLU or GELU."""
 
     def __init__(self, dim: int, hidden: int, kind: Kind) -> None:
         super().__init__()
         self.kind, self.activation = kind, _ACTIVATIONS[kind]
-        self.inputs = nn.Linear(dim, 2 * hidden if kind == "gated" else hidden)
+        self.inputs = nn.Linear(dim, 2 * hidden if kind.startswith("gated") else hidden)
         self.output = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -26,10 +26,15 @@ class BlockConfig:
     """taps of the causal depthwise convolution before the mixer; 0: none"""
     pointwise: bool = False
     """a linear layer after the convolution"""
+    residual: bool = False
+    """the convolution is a branch of its own, added to the stream; otherwise the mixer alone
+    reads it"""
     norm: Literal["rms", "layer"] = "rms"
     """the normalisation before each part"""
+    epsilon: float | None = None
+    """what the norms add to the mean square; none: 1.2e-7 (rms), 1e-5 (layer)"""
     feedforward: Kind = "squared-relu"
-    """gelu, gelu-tanh (GPT-2's), squared-relu, or gated (a gated linear unit)"""
+    """gelu, gelu-tanh (GPT-2's), squared-relu, or a gated linear unit: gated (SiLU), gated-gelu"""
     expansion: float = 4.0
     """hidden width of the feed-forward part as a multiple of dim"""
     dropout: float = 0.0
@@ -41,6 +46,15 @@ class BlockConfig:
                 "a block wants convolution >= 0, expansion > 0 and dropout in [0, 1); got "
                 f"{self.convolution}, {self.expansion}, {self.dropout}"
             )
+        if self.residual and not self.convolution:
+            raise ValueError("residual wants a convolution; got convolution=0")
+        if self.epsilon is not None and self.epsilon < 0:
+            raise ValueError(f"epsilon must be at least 0; got {self.epsilon}")
+
+    def build_norm(self, dim: int) -> RMSNorm | nn.LayerNorm:
+        """The normalisation of width dim."""
+        kind = RMSNorm if self.norm == "rms" else nn.LayerNorm
+        return kind(dim) if self.epsilon is None else kind(dim, eps=self.epsilon)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +106,17 @@ class BlockState(NamedTuple):
 
 
 class Block(nn.Module):
-    """x + mixer(norm(convolution(x))), then x + feed-forward(norm(x))."""
+    """x + mixer(norm(convolution(x))), then x + feed-forward(norm(x)).
+
+    With `residual`, first x + convolution(x), of which the mixer reads the sum.
+    """
 
     def __init__(self, dim: int, config: BlockConfig, mixer: Mixer[Any]) -> None:
         super().__init__()
-        taps_KD = _identity_taps(config.convolution, dim) if config.convolution else None
+        taps_KD = _first_taps(config, dim) if config.convolution else None
         self.taps_KD = None if taps_KD is None else nn.Parameter(taps_KD)
-        norm = RMSNorm if config.norm == "rms" else nn.LayerNorm
-        self.mixer_norm, self.feedforward_norm = norm(dim), norm(dim)
+        self.residual = config.residual
+        self.mixer_norm, self.feedforward_norm = config.build_norm(dim), config.build_norm(dim)
         self.pointwise = nn.Linear(dim, dim) if config.pointwise else nn.Identity()
         self.mixer = mixer
         self.feedforward = FeedForward(dim, round(config.expansion * dim), config.feedforward)
@@ -118,7 +135,8 @@ class Block(nn.Module):
         u_BTD, tail = x_BTD, self._empty_tail(len(x_BTD)) if state is None else state.tail_BPD
         if self.taps_KD is not None:
             u_BTD, tail = causal_convolution(x_BTD, self.taps_KD, tail, reset_BT)
-        y_BTD, mixer = self.mixer(self.mixer_norm(self.pointwise(u_BTD)), before, reset_BT)
+        x_BTD, u_BTD = self._joined(x_BTD, self.pointwise(u_BTD))
+        y_BTD, mixer = self.mixer(self.mixer_norm(u_BTD), before, reset_BT)
         x_BTD = x_BTD + self.dropout(y_BTD)
         return self._channels(x_BTD), BlockState(mixer, tail)
 
@@ -127,13 +145,21 @@ class Block(nn.Module):
         u_BD, tail = x_BD, state.tail_BPD
         if self.taps_KD is not None:
             u_BD, tail = causal_convolution_step(x_BD, self.taps_KD, tail)
-        y_BD, mixer = self.mixer.step(self.mixer_norm(self.pointwise(u_BD)), state.mixer)
+        x_BD, u_BD = self._joined(x_BD, self.pointwise(u_BD))
+        y_BD, mixer = self.mixer.step(self.mixer_norm(u_BD), state.mixer)
         return self._channels(x_BD + self.dropout(y_BD)), BlockState(mixer, tail)
 
     def _empty_tail(self, batch_size: int) -> Tensor:
         weight_D = self.mixer_norm.weight
         before = 0 if self.taps_KD is None else len(self.taps_KD) - 1
         return weight_D.new_zeros(batch_size, before, len(weight_D), dtype=state_dtype(weight_D))
+
+    def _joined(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The stream after the convolution, and what the mixer reads."""
+        if not self.residual:
+            return x, u
+        x = x + u
+        return x, x
 
     def _channels(self, x: Tensor) -> Tensor:
         return x + self.dropout(self.feedforward(self.feedforward_norm(x)))
@@ -151,7 +177,7 @@ class Stack(Model[tuple[BlockState, ...]]):
         mixers, shared = _build_mixers(config)
         self.shared = nn.ModuleDict(shared)
         self.blocks = nn.ModuleList(Block(config.dim, config.block, m) for m in mixers)
-        self.norm = (RMSNorm if config.block.norm == "rms" else nn.LayerNorm)(config.dim)
+        self.norm = config.block.build_norm(config.dim)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=not config.tied)
         if config.tied:
             self.head.weight = self.embedding.weight
@@ -208,10 +234,10 @@ class Stack(Model[tuple[BlockState, ...]]):
         return list(self.blocks)  # type: ignore[arg-type]
 
 
-def _identity_taps(taps: int, dim: int) -> Tensor:
-    """A convolution that passes its input through: tap 0 is one, the others zero."""
-    weight_KD = torch.zeros(taps, dim)
-    weight_KD[0] = 1.0
+def _first_taps(config: BlockConfig, dim: int) -> Tensor:
+    """A convolution that passes its input through, tap 0 one; a branch of its own adds nothing."""
+    weight_KD = torch.zeros(config.convolution, dim)
+    weight_KD[0] = 0.0 if config.residual else 1.0
     return weight_KD
 
 

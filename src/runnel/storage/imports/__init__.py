@@ -7,13 +7,15 @@ import torch
 
 from runnel.configuration import look_up, to_plain
 from runnel.data.config import DataConfig
-from runnel.storage.imports import mingru_pytorch, tinystoriesgru
-from runnel.storage.imports.format import Format, Imported
+from runnel.errors import InputError
+from runnel.storage.imports import hgrn, mingru_pytorch, minrnns, tinystoriesgru
+from runnel.storage.imports.format import Format, Imported, Told
+from runnel.storage.imports.vocabulary import named_tokenizer
 from runnel.storage.imports.weights import read_weights
 from runnel.storage.run import RunDirectory
 
 FORMATS: dict[str, Format] = {
-    module.FORMAT.name: module.FORMAT for module in (mingru_pytorch, tinystoriesgru)
+    module.FORMAT.name: module.FORMAT for module in (hgrn, mingru_pytorch, minrnns, tinystoriesgru)
 }
 
 
@@ -25,11 +27,25 @@ class Outcome(NamedTuple):
     notes: tuple[str, ...]
 
 
-def import_weights(path: str | Path, name: str, out: str | Path) -> Outcome:
-    """Write a whole run directory at `out` from the weights at `path`; nothing if they are odd."""
+def import_weights(
+    path: str | Path,
+    name: str,
+    out: str | Path,
+    *,
+    tokenizer: str | None = None,
+    normalized: bool = False,
+) -> Outcome:
+    """Write a whole run directory at `out` from the weights at `path`; nothing if they are odd.
+
+    `tokenizer` and `normalized` say what a file of some formats does not: see `Told`.
+    """
     chosen = look_up("format", name, FORMATS)
+    for field, given in (("tokenizer", tokenizer is not None), ("normalized", normalized)):
+        if given and field not in chosen.asks:
+            raise InputError(f"expected no --{field} with {name}, which knows it; leave it out")
+    told = Told(None if tokenizer is None else named_tokenizer(tokenizer), normalized)
     weights = read_weights(Path(path))
-    imported = chosen.convert(weights)
+    imported = chosen.convert(weights, told)
     with torch.random.fork_rng(devices=[]):
         model = imported.config.build()
     model.load_state_dict(imported.weights)

@@ -20,10 +20,21 @@ class Imported(NamedTuple):
     """what a reader of the model card should know"""
 
 
+class Told(NamedTuple):
+    """What a file of weights does not say, and its user may."""
+
+    tokenizer: Tokenizer | None = None
+    """what its tokens stand for"""
+    normalized: bool = False
+    """the gates of its minLSTM were divided by their sum"""
+
+
 class Format(NamedTuple):
     """Somebody else's way to name weights."""
 
     name: str
     source: str
-    convert: Callable[[Weights], Imported]
+    convert: Callable[[Weights, Told], Imported]
     """takes every tensor of the file; InputError where the file is not of this format"""
+    asks: tuple[str, ...] = ()
+    """the fields of Told that it can use"""

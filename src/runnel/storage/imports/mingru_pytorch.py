@@ -1,7 +1,5 @@
 """Language models of the package minGRU-pytorch (lucidrains): minGRU or minLSTM, bytes."""
 
-# V vocabulary, D model width, E inner width, F hidden width
-
 import torch
 from torch import Tensor
 
@@ -10,33 +8,29 @@ from runnel.errors import InputError
 from runnel.mixers.mingru import MinGRUConfig
 from runnel.mixers.minlstm import MinLSTMConfig
 from runnel.models.stack import BlockConfig, StackConfig
-from runnel.storage.imports.format import Format, Imported
+from runnel.storage.imports.convolution import take_convolution, take_taps
+from runnel.storage.imports.format import Format, Imported, Told
+from runnel.storage.imports.vocabulary import Rows, fitted
 from runnel.storage.imports.weights import Weights
 
 
-def convert(weights: Weights) -> Imported:
+def convert(weights: Weights, told: Told) -> Imported:
     """The run's model, weights and tokenizer."""
     vocabulary, dim = weights.shape("token_emb.weight", 2)
-    if vocabulary != ByteTokenizer().vocab_size:
-        raise InputError(
-            f"{weights.name}: expected the 256 bytes as its vocabulary; got {vocabulary} rows of "
-            "token_emb.weight, whose meaning is not in the file"
-        )
-    layers = 1 + max((int(n) for n in map(_layer, weights.names()) if n), default=0)
-    if any(name.startswith("layers.0.0.") for name in weights.names()):
-        raise InputError(
-            f"{weights.name}: expected a model without convolution (enable_conv=False); got one "
-            "with, whose place in the block differs from ours"
-        )
+    tokenizer = told.tokenizer or ByteTokenizer()
+    layers = weights.count("layers.")
     lstm = "layers.0.2.to_hidden_and_f_i_gate.weight" in weights.names()
     parts = 3 if lstm else 2
     read = "to_hidden_and_f_i_gate" if lstm else "to_hidden_and_gate"
     wide, _ = weights.shape(f"layers.0.2.{read}.weight", 2)
     inner, hidden = wide // parts, weights.shape("layers.0.4.0.weight", 2)[0]
     project = "layers.0.2.to_out.weight" in weights.names()
+    taps = take_taps(weights, layers)
     ours: dict[str, Tensor] = {}
     for i in range(layers):
         theirs, block = f"layers.{i}", f"blocks.{i}"
+        if taps:
+            ours |= take_convolution(weights, f"{theirs}.0", block, taps, dim)
         projections = weights.take(f"{theirs}.2.{read}.weight", parts * inner, dim)
         candidate, *gates = projections.chunk(parts)
         ours[f"{block}.mixer.inputs.weight"] = torch.cat([*gates, candidate])
@@ -54,26 +48,34 @@ def convert(weights: Weights) -> Imported:
                 f"{theirs}.4.{place}.bias", rows
             )
     ours["norm.weight"] = _norm(weights, "norm", dim)
-    ours["embedding.weight"] = weights.take("token_emb.weight", vocabulary, dim)
-    ours["head.weight"] = weights.take("to_logits.weight", vocabulary, dim)
-    ours["head.bias"] = torch.zeros(vocabulary)
+    rows_found = Rows(
+        weights.take("token_emb.weight", vocabulary, dim),
+        weights.take("to_logits.weight", vocabulary, dim),
+        torch.zeros(vocabulary),
+    )
     weights.finish()
+    made, notes = fitted(rows_found, tokenizer, weights.name)
     if not project and inner != dim:
         raise InputError(f"{weights.name}: expected to_out where the inner width is not {dim}")
     kind: type[MinGRUConfig] | type[MinLSTMConfig] = MinLSTMConfig if lstm else MinGRUConfig
     mixer = kind(dim=dim, expansion=inner / dim, project=project)
-    block_config = BlockConfig(convolution=0, feedforward="gelu", expansion=hidden / dim)
-    config = StackConfig(
-        vocab_size=vocabulary, dim=dim, layers=layers, mixers=(mixer,), block=block_config
+    block_config = BlockConfig(
+        convolution=taps,
+        pointwise=taps > 0,
+        residual=taps > 0,
+        feedforward="gelu",
+        expansion=hidden / dim,
     )
-    return Imported(config, ours, ByteTokenizer(), ("It reads NUL as the end of a text.",))
-
-
-def _layer(name: str) -> str:
-    """The number of the layer that a name is of; empty for none."""
-    first, _, rest = name.partition(".")
-    number = rest.partition(".")[0]
-    return number if first == "layers" and number.isdecimal() and len(number) < 6 else ""
+    config = StackConfig(
+        vocab_size=tokenizer.vocab_size,
+        dim=dim,
+        layers=layers,
+        mixers=(mixer,),
+        block=block_config,
+    )
+    if isinstance(tokenizer, ByteTokenizer):
+        notes += ("It reads NUL as the end of a text.",)
+    return Imported(config, ours | made.named(), tokenizer, notes)
 
 
 def _norm(weights: Weights, name: str, dim: int) -> Tensor:
@@ -83,4 +85,4 @@ def _norm(weights: Weights, name: str, dim: int) -> Tensor:
     return weights.take(f"{name}.weight", dim)
 
 
-FORMAT = Format("mingru-pytorch", "lucidrains/minGRU-pytorch", convert)
+FORMAT = Format("mingru-pytorch", "lucidrains/minGRU-pytorch", convert, ("tokenizer",))

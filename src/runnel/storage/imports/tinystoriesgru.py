@@ -11,7 +11,8 @@ from runnel.data.tokenizers import CharTokenizer
 from runnel.errors import InputError
 from runnel.mixers.memory import MemoryConfig
 from runnel.models.plain import PlainConfig
-from runnel.storage.imports.format import Format, Imported
+from runnel.storage.imports.format import Format, Imported, Told
+from runnel.storage.imports.vocabulary import Rows, with_end
 from runnel.storage.imports.weights import Weights
 
 HEADS, WINDOW = 6, 256
@@ -23,10 +24,9 @@ CHARACTERS = (
     *("\xad", "\xb4", "\xe9", "\xf1", "\u200a", "\u200b", "\u2013", "\u2014"),
     *("\u2018", "\u2019", "\u201c", "\u201d", "\u2026", "\U0001f393"),
 )
-_NEVER = -1e4  # a logit whose probability is zero
 
 
-def convert(weights: Weights) -> Imported:
+def convert(weights: Weights, _: Told) -> Imported:
     """The run's model, weights and tokenizer."""
     vocabulary, dim = weights.shape("token_emb.weight", 2)
     if vocabulary != len(CHARACTERS):
@@ -43,7 +43,14 @@ def convert(weights: Weights) -> Imported:
         ours["mixers.0.context.places.weight"] = places
     read = 2 * dim if attention else dim
     gates = weights.take("gru_cell.weight_ih", 3 * dim, read + dim)
-    table, logits = weights.take("token_emb.weight", vocabulary, dim), "head"
+    # Our end token comes first: read as a newline, never written.
+    rows = with_end(
+        Rows(
+            weights.take("token_emb.weight", vocabulary, dim),
+            weights.take("head.weight", vocabulary, dim),
+            weights.take("head.bias", vocabulary),
+        )
+    )
     ours |= {
         "mixers.0.inputs.weight": gates[:, :read].contiguous(),
         "mixers.0.recall.weight": gates[:, read:].contiguous(),
@@ -56,10 +63,7 @@ def convert(weights: Weights) -> Imported:
         "mixers.0.writer.bias": weights.take("memory_writer.bias", dim),
         "norm.weight": weights.take("ln_f.weight", dim),
         "norm.bias": weights.take("ln_f.bias", dim),
-        # Our end token comes first: read as a newline, never written.
-        "embedding.weight": torch.cat([table[:1], table]),
-        "head.weight": _with_end(weights.take(f"{logits}.weight", vocabulary, dim), 0.0),
-        "head.bias": _with_end(weights.take(f"{logits}.bias", vocabulary), _NEVER),
+        **rows.named(),
     }
     weights.finish()
     mixer = MemoryConfig(dim=dim, attention=attention, heads=HEADS if attention else 0)
@@ -87,10 +91,6 @@ def _context(weights: Weights, dim: int) -> dict[str, Tensor]:
         "mixers.0.context.output.weight": weights.take("attn.out_proj.weight", dim, dim),
         "mixers.0.context.output.bias": weights.take("attn.out_proj.bias", dim),
     }
-
-
-def _with_end(rows: Tensor, value: float) -> Tensor:
-    return torch.cat([torch.full_like(rows[:1], value), rows])
 
 
 FORMAT = Format("tinystoriesgru", "kavyamali/tinystoriesgru", convert)

@@ -27,6 +27,12 @@ class Weights:
         """What has not been taken yet."""
         return list(self._held)
 
+    def count(self, prefix: str) -> int:
+        """How many layers the names of `prefix`0, `prefix`1, ... are of."""
+        places = (name.removeprefix(prefix).partition(".")[0] for name in self._held)
+        numbers = [int(n) for n in places if n.isascii() and n.isdecimal() and len(n) < 6]
+        return 1 + max(numbers, default=-1)
+
     def shape(self, name: str, dimensions: int) -> tuple[int, ...]:
         """The shape of a tensor that must be there with so many dimensions, each at least 1."""
         shape = tuple(self._find(name).shape)
@@ -74,10 +80,10 @@ def read_weights(path: Path) -> Weights:
     _check_archive(path)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken pickle may raise anything; none of it is a bug of ours
-        reason = " ".join(str(error).split())[:150]
+    except Exception:  # a broken pickle may raise anything; none of it is a bug of ours
         raise InputError(
-            f"{path.name}: expected tensors by name and nothing else; got: {reason}"
+            f"{path.name}: expected tensors by name and nothing else; got other objects or a "
+            "damaged file; save a whole checkpoint's dictionary of weights alone"
         ) from None
     if not isinstance(found, Mapping):
         raise InputError(
