@@ -126,12 +126,20 @@ class Memory(Mixer[MemoryState]):
         )
 
     def _scales(self, radius: float, recurrent_GD: Tensor, writer_DD: Tensor) -> Tensor:
-        """What brings each matrix down to the bound, computed once for each change of weights."""
+        """What brings each matrix down to the bound.
+
+        Without gradients it is computed once and kept while the weights stay; with them anew each
+        time, for fused optimizers change weights without counting versions.
+        """
         both = (recurrent_GD, writer_DD)
         version = tuple(n for w in both for n in (w._version, w.data_ptr(), hash(w.dtype)))
-        if self._bounded is None or self._bounded[0] != version:
-            matrices = (*recurrent_GD.chunk(3), writer_DD)
-            radius_4 = torch.stack([spectral_radius(m) for m in matrices])
-            scale_4 = (radius / radius_4).clamp(max=1).to(recurrent_GD.dtype)
+        if torch.is_grad_enabled():
+            self._bounded = None
+        elif self._bounded is not None and self._bounded[0] == version:
+            return self._bounded[1]
+        matrices = (*recurrent_GD.chunk(3), writer_DD)
+        radius_4 = torch.stack([spectral_radius(m) for m in matrices])
+        scale_4 = (radius / radius_4).clamp(max=1).to(recurrent_GD.dtype)
+        if not torch.is_grad_enabled():
             self._bounded = (version, scale_4)
-        return self._bounded[1]
+        return scale_4

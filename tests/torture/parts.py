@@ -1,0 +1,6 @@
+"""The parts, in the order of the table."""
+
+from torture import resume
+from torture.bench import Part
+
+PARTS: dict[str, Part] = {module.PART.name: module.PART for module in (resume,)}
