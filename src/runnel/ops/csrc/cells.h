@@ -38,8 +38,8 @@ struct LinearCell {
           grad_values((StateStored*)s.grad_inputs[1]) {}
 
     INLINE void fetch(int64_t i) const {
-        prefetch(decays + Decay::parts * i);
-        prefetch(values + State::parts * i);
+        prefetch(decays, Decay::parts * i);
+        prefetch(values, State::parts * i);
     }
 
     template <class L>
@@ -83,8 +83,8 @@ struct MinGRUCell {
           grad_candidates((S*)s.grad_inputs[1]) {}
 
     INLINE void fetch(int64_t i) const {
-        prefetch(gates + i);
-        prefetch(candidates + i);
+        prefetch(gates, i);
+        prefetch(candidates, i);
     }
 
     template <class L>
@@ -132,9 +132,9 @@ struct MinLSTMCell {
           grad_candidates((S*)s.grad_inputs[2]) {}
 
     INLINE void fetch(int64_t i) const {
-        prefetch(forgets + i);
-        prefetch(inputs + i);
-        prefetch(candidates + i);
+        prefetch(forgets, i);
+        prefetch(inputs, i);
+        prefetch(candidates, i);
     }
 
     template <class L>
@@ -211,8 +211,8 @@ struct HGRUCell {
           grad_candidates((CandidateStored*)s.grad_inputs[1]) {}
 
     INLINE void fetch(int64_t i) const {
-        prefetch(forgets + i);
-        prefetch(candidates + Number::parts * i);
+        prefetch(forgets, i);
+        prefetch(candidates, Number::parts * i);
     }
 
     template <class L>

@@ -79,7 +79,7 @@ double read(const void* data, int64_t bytes, int64_t threads) {
         const char* end = (const char*)data + vectors * (piece + 1) / pieces * RUNNEL_BYTES;
         for (; p + 4 * RUNNEL_BYTES <= end; p += 4 * RUNNEL_BYTES) {
             for (int i = 0; i < 4; i++) {
-                prefetch(p + i * RUNNEL_BYTES + fetch_ahead);
+                prefetch(p, i * RUNNEL_BYTES + fetch_ahead);
                 sum[i] += load<float>((const float*)(p + i * RUNNEL_BYTES), All<float>{});
             }
         }

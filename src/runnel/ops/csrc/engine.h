@@ -218,8 +218,8 @@ class Engine {
             const int64_t previous = k > 0 ? row(b, k - 1) : 0;
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
                 cell.fetch(i + e + next);
-                prefetch(states + State::parts * (previous + e + next));
-                if (grads) prefetch(grads + State::parts * (i + e + next));
+                prefetch(states, State::parts * (previous + e + next));
+                if (grads) prefetch(grads, State::parts * (i + e + next));
                 State before{};
                 if (!cut && k > 0) {
                     before = load_number<State>(states, previous + e, lanes);

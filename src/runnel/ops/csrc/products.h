@@ -44,7 +44,7 @@ INLINE V<float> row_sums(const Packed& m, const char* w, const float* x) {
     if (m.half) {
         for (; c + 8 <= m.columns; c += 8) {
             for (int i = 0; i < 4; i++, w += RUNNEL_BYTES) {
-                prefetch(w + fetch_ahead);
+                prefetch(w, fetch_ahead);
                 Words both;
                 memcpy(&both, w, sizeof both);
                 sum[i] += (V<float>)(both << 16) * x[c + 2 * i];
@@ -60,7 +60,7 @@ INLINE V<float> row_sums(const Packed& m, const char* w, const float* x) {
     } else {
         for (; c + 4 <= m.columns; c += 4) {
             for (int i = 0; i < 4; i++, w += RUNNEL_BYTES) {
-                prefetch(w + fetch_ahead);
+                prefetch(w, fetch_ahead);
                 sum[i] += load<float>((const float*)w, All<float>{}) * x[c + i];
             }
         }

@@ -133,8 +133,9 @@ INLINE void store_streaming(S* p, R r) {
 }
 
 template <class S>
-INLINE void prefetch(const S* p) {
-    __builtin_prefetch(p);
+INLINE void prefetch(const S* p, int64_t ahead) {
+    // As numbers: an address past the end of an array, or of one that is not given, is no pointer.
+    __builtin_prefetch((const void*)((uintptr_t)p + (uintptr_t)ahead * sizeof(S)));
 }
 
 typedef uint16_t Halves __attribute__((vector_size(RUNNEL_BYTES / 2)));
