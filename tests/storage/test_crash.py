@@ -4,18 +4,18 @@ For each action the i-th operation fails, for every i until the action gets thro
 stands for what a kill cannot show: data are flushed to the disk before a name points at them.
 """
 
-import errno
 import itertools
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
+from torture.shim import KILLED, Death, Faults, Mode
 
 from runnel.errors import DiskError
 from runnel.storage import Checkpoint, RunDirectory, holds_run
@@ -23,65 +23,15 @@ from runnel.storage import Checkpoint, RunDirectory, holds_run
 Make = Callable[[int], Checkpoint]
 Same = Callable[[Checkpoint, Checkpoint], bool]
 InChild = Callable[[Callable[[], None]], int]
-Mode = Literal["fails", "breaks", "dies", "tears", "kills"]
 
 CONFIG = {"model": {"type": "stack"}, "training": {"steps": 100}}
 BYTES = {"format": 1, "type": "byte"}
-_OPERATIONS = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
-_KILLED = 9
 
 
 @pytest.fixture(autouse=True)
 def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill loses nothing that was written, flushed or not; the order has a test of its own."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-class _Death(BaseException):
-    """What a process that is gone does: nothing any more."""
-
-
-class _Faults:
-    """Counts file operations that change something; the `at`-th one goes wrong.
-
-    fails: with an error, once; breaks: with an error, and all later ones too; dies: nothing happens
-    from here on; tears: the same in the middle of a write; kills: the process really ends.
-    """
-
-    def __init__(self, at: int, mode: Mode) -> None:
-        self._at, self._mode = at, mode
-        self._dead = False
-        self.count = 0
-
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            for name in _OPERATIONS:
-                patch.setattr(os, name, self._wrapped(name, getattr(os, name)))
-            yield
-
-    def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def operation(*arguments: Any, **options: Any) -> Any:
-            if self._dead:
-                raise _Death
-            if name == "open" and not arguments[1] & os.O_CREAT:
-                return real(*arguments, **options)
-            counts = self._mode != "tears" or name == "write"
-            self.count += counts
-            here = self.count >= self._at if self._mode == "breaks" else self.count == self._at
-            if not (here and counts):
-                return real(*arguments, **options)
-            if self._mode in ("fails", "breaks"):
-                raise OSError(errno.EIO, "injected")
-            if self._mode == "kills":
-                os._exit(_KILLED)
-            if self._mode == "tears":
-                descriptor, data = arguments
-                real(descriptor, bytes(data)[: len(data) // 2])
-            self._dead = True
-            raise _Death
-
-        return operation
 
 
 @dataclass(frozen=True)
@@ -94,7 +44,7 @@ class _Case:
 
 def _disturb(case: _Case, mode: Mode, path: Path, at: int, in_child: InChild) -> bool:
     """Act with a fault at the `at`-th operation; whether there was such an operation."""
-    faults = _Faults(at, mode)
+    faults = Faults(at, mode)
 
     def act() -> None:
         run = RunDirectory.open(path)
@@ -104,8 +54,8 @@ def _disturb(case: _Case, mode: Mode, path: Path, at: int, in_child: InChild) ->
 
     if mode == "kills":
         status = in_child(act)
-        assert status in (0, _KILLED)
-        return status == _KILLED
+        assert status in (0, KILLED)
+        return status == KILLED
     _act_or_name_the_fault(act)
     return faults.count >= at
 
@@ -115,7 +65,7 @@ def _act_or_name_the_fault(act: Callable[[], None]) -> None:
         act()
     except DiskError as error:
         message = str(error)
-    except _Death:
+    except Death:
         return
     else:
         return
@@ -233,9 +183,9 @@ def test_a_fault_anywhere_leaves_the_old_state_or_the_new(
 def test_a_fault_while_a_run_is_made_leaves_a_run_or_none(mode: Mode, tmp_path: Path) -> None:
     for at in itertools.count(1):
         path = tmp_path / str(at)
-        faults = _Faults(at, mode)
+        faults = Faults(at, mode)
 
-        def make(path: Path = path, faults: _Faults = faults) -> None:
+        def make(path: Path = path, faults: Faults = faults) -> None:
             with faults.active():
                 RunDirectory.create(path, CONFIG, BYTES).close()
 
@@ -261,10 +211,10 @@ def test_a_directory_whose_removal_was_cut_short_is_no_checkpoint(
     for at in itertools.count(1):
         path = tmp_path / str(at)
         shutil.copytree(run.path, path)
-        faults = _Faults(at, "dies")
+        faults = Faults(at, "dies")
         with RunDirectory.open(path) as inner:
             inner.lock()
-            with faults.active(), suppress(_Death):
+            with faults.active(), suppress(Death):
                 inner.save(make_checkpoint(30))
         reader = RunDirectory.open(path)
         for step in ("10", "20", "30"):

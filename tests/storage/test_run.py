@@ -328,6 +328,9 @@ def test_texts_are_replaced_and_appended(start: Start) -> None:
         assert (run.path / "samples.md").read_bytes() == whole[: whole.index(b"## step 30")]
         run.truncate_samples_after(0)
         assert (run.path / "samples.md").read_text() == "# Samples\n\n"
+        run.append_text("samples.md", "## step 1")  # torn out of 12
+        run.truncate_samples_after(5)
+        assert (run.path / "samples.md").read_text() == "# Samples\n\n"
     assert (run.path / "README.md").read_text(encoding="utf-8") == "é"
 
 

@@ -184,16 +184,22 @@ class RunDirectory:
         files.append(self.path / name, text.encode("utf-8", "replace"))
 
     def truncate_samples_after(self, step: int) -> None:
-        """Durably drop the samples of later steps: sections begin with a line `## step 500`."""
+        """Durably drop the samples of later steps: sections begin with a line `## step 500`.
+
+        A last line without an end was torn by a crash and goes, too.
+        """
         assert self._lock.held
         path = self.path / SAMPLES
         if not path.exists():
             return
         text = files.read_regular(path, 2**30)
-        for heading in _SAMPLE_HEADING.finditer(text):
+        kept = text[: text.rfind(b"\n") + 1]
+        for heading in _SAMPLE_HEADING.finditer(kept):
             if int(heading[1]) > step:
-                files.write_durably(path, text[: heading.start()])
-                return
+                kept = kept[: heading.start()]
+                break
+        if kept != text:
+            files.write_durably(path, kept)
 
 
 def holds_run(path: str | Path) -> bool:
