@@ -1,6 +1,6 @@
 """The parts, in the order of the table."""
 
-from torture import faults, fuzz, kill, resume
+from torture import faults, flips, fuzz, kill, resume
 from torture.bench import Part
 
-PARTS: dict[str, Part] = {module.PART.name: module.PART for module in (kill, faults, resume, fuzz)}
+PARTS: dict[str, Part] = {module.PART.name: module.PART for module in (kill, faults, resume, flips, fuzz)}
