@@ -22,6 +22,7 @@ from runnel.storage import Checkpoint, RunDirectory
 
 _CONFIG = {"model": {"type": "stack"}, "training": {"steps": 100}}
 _BYTES = {"format": 1, "type": "byte"}
+_AGAIN = 6
 _LINE = re.compile(r"error: expected to (write|read) [^\n]+; got: [^\n]+\n")
 
 
@@ -34,7 +35,7 @@ def _checkpoint(step: int) -> Checkpoint:
 
 def _save(run: RunDirectory, number: int) -> None:
     """The `number`-th save; some are a new best, and one is of a step that was saved before."""
-    step = 10 * number - 10 * (number == 6)
+    step = 10 * number - 10 * (number == _AGAIN)
     run.metrics.append({"step": step, "number": number})
     run.append_text("samples.md", f"## step {step}\n")
     run.save(_checkpoint(step), best=number in (1, 4, 5, 9))
@@ -92,13 +93,22 @@ def _one_save(bench: Bench, place: Path, number: int, mode: Mode) -> None:
                 left = [name for name in orphans(path) if name != ".lock"]
                 bench.check(not left, f"{what}: orphans {left}")
                 if faulty:
-                    run.metrics.truncate_after(before)
-                    run.truncate_samples_after(before)
+                    _take_back_lines(run, place / f"{number - 1}", before, number)
                     _save(run, number)
             bench.check(_tree(path) == whole, f"{what}: another end")
         shutil.rmtree(path)
         if not faulty:
             return
+
+
+def _take_back_lines(run: RunDirectory, start: Path, before: int, number: int) -> None:
+    """As a resume does; but lines of a step that is saved again cannot be told from its first."""
+    if number != _AGAIN:
+        run.metrics.truncate_after(before)
+        run.truncate_samples_after(before)
+        return
+    for name in ("metrics.jsonl", "samples.md"):
+        shutil.copy(start / name, run.path / name)
 
 
 def training(bench: Bench, most: int | None) -> None:
