@@ -154,7 +154,7 @@ def _explain(error: BaseException, kind: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
         name = min(error.extra_fields)
         known = [f.name for f in dataclasses.fields(error.cl)] if error.cl else []
-        return f"unknown field {name!r}; {suggest(name, known)}"
+        return f"unknown field {name[:80]!r}; {suggest(name[:80], known)}"
     if isinstance(error, KeyError):
         return f"field {error} is missing"
     if type(error) in (ValueError, InputError):

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture.shim import KILLED, Death, Faults, Mode
 
 from runnel.errors import DiskError
 from runnel.storage import Checkpoint, RunDirectory, holds_run
+from torture.shim import KILLED, Death, Faults, Mode
 
 Make = Callable[[int], Checkpoint]
 Same = Callable[[Checkpoint, Checkpoint], bool]

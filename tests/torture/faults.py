@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from runnel.errors import DiskError
+from runnel.storage import Checkpoint, RunDirectory
 from torture import child, shim, tiny
 from torture.bench import Bench, Part
 from torture.essence import differences, orphans
 from torture.shim import Death, Faults, Mode
-
-from runnel.errors import DiskError
-from runnel.storage import Checkpoint, RunDirectory
 
 _CONFIG = {"model": {"type": "stack"}, "training": {"steps": 100}}
 _BYTES = {"format": 1, "type": "byte"}

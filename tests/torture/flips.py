@@ -6,11 +6,10 @@ import shutil
 import signal
 from pathlib import Path
 
+from runnel.storage import checkpoint as checkpoints
 from torture import child, tiny
 from torture.bench import Bench, Part
 from torture.resume import At
-
-from runnel.storage import checkpoint as checkpoints
 
 FILES = (checkpoints.MODEL, checkpoints.TRAINING, checkpoints.STATE, checkpoints.MANIFEST)
 _SEAL = b'"runnel"'

@@ -4,13 +4,28 @@
 whose input lies in FOLDER.
 """
 
+import json
+import random
 import sys
 from pathlib import Path
 
 import atheris
 
+from torture.mutate import mutated
+
 with atheris.instrument_imports(include=["runnel"]):
     from torture import fuzz_targets
+
+
+def mutate(data: bytes, most: int, seed: int) -> bytes:
+    """One change: of bytes by the fuzzer's own choice, or of what the JSON in them says."""
+    dice, front = random.Random(seed), len(data) - len(data.lstrip(b"\0\1"))
+    if dice.random() < 0.5:
+        try:
+            return (data[:front] + mutated(json.loads(data[front:]), dice))[:most]
+        except (ValueError, RecursionError):
+            pass
+    return atheris.Mutate(data, most)
 
 
 def main() -> None:
@@ -27,6 +42,7 @@ def main() -> None:
             *(f"-artifact_prefix={folder}/", str(corpus)),
         ],
         lambda data: fuzz_targets.call(name, data, folder),
+        custom_mutator=mutate,
     )
     atheris.Fuzz()
 

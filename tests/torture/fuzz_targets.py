@@ -87,9 +87,9 @@ def seeds(name: str) -> list[bytes]:
         return [json.dumps({"format": 1, **kind}).encode() for kind in kinds]
     if name == "shard":
         header = {
-            **{"format": 1, "dtype": "uint16", "tokens": 3, "held": 1, "documents": 1},
-            **{"held_documents": 1, "bytes": 3, "held_bytes": 1, "ended": True},
-            **{"held_ended": True, "tokenizer": "0" * 64, "tables": "0" * 64},
+            "format": 1, "dtype": "uint16", "tokens": 3, "held": 1, "documents": 1,
+            "held_documents": 1, "bytes": 3, "held_bytes": 1, "ended": True,
+            "held_ended": True, "tokenizer": "0" * 64, "tables": "0" * 64,
         }
         return [b"\0" + json.dumps(header).encode(), b"\1" + shards.MAGIC + bytes(60)]
     data = tensors.save_sealed({"w": torch.ones(2), "tied": torch.ones(1)})

@@ -11,9 +11,9 @@ import time
 from collections import Counter
 
 import torch
-from ops import fused_cases, scan_cases
 from torch import Tensor
 
+from ops import fused_cases, scan_cases
 from runnel.inference.engine import Native, stepper_for
 from runnel.mixers import MIXERS
 from runnel.models.stack import BlockConfig, StackConfig

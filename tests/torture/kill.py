@@ -15,14 +15,14 @@ from typing import Any, final
 
 import pytest
 import torch
-from torture import child, tiny
-from torture.bench import Bench, Part
-from torture.essence import differences, orphans
 
 from runnel.storage.checkpoint import Checkpoint
 from runnel.storage.run import RunDirectory
 from runnel.training import Progress, Recipe, train
 from runnel.training.schedule import Budget, Spent
+from torture import child, tiny
+from torture.bench import Bench, Part
+from torture.essence import differences, orphans
 
 STEPS, INTERVAL = 80, 10
 _LAYOUT = struct.Struct("4q")

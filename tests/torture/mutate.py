@@ -21,9 +21,8 @@ _RAW = [
 def places(plain: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Where values stand in nested objects and lists, the whole included."""
     yield path
-    inner = plain.items() if isinstance(plain, dict) else enumerate(plain)
     if isinstance(plain, (dict, list)):
-        for key, value in inner:
+        for key, value in plain.items() if isinstance(plain, dict) else enumerate(plain):
             yield from places(value, (*path, key))
 
 
@@ -52,7 +51,12 @@ def mutated(plain: Any, dice: random.Random) -> bytes:
     elif kind == "raw":
         text = json.dumps(_put(plain, path, "@@raw@@")).encode()
         return text.replace(b'"@@raw@@"', dice.choice(_RAW))
-    elif kind == "near" and path and type(parent[path[-1]]) in (int, float):
+    elif (
+        kind == "near"
+        and path
+        and type(parent[path[-1]]) in (int, float)
+        and abs(parent[path[-1]]) < 1e300
+    ):
         value = parent[path[-1]]
         parent[path[-1]] = dice.choice([value + 1, value - 1, -value, value * 1000, value + 0.5])
     elif kind == "bytes":

@@ -3,4 +3,6 @@
 from torture import faults, flips, fuzz, kill, resume
 from torture.bench import Part
 
-PARTS: dict[str, Part] = {module.PART.name: module.PART for module in (kill, faults, resume, flips, fuzz)}
+PARTS: dict[str, Part] = {
+    module.PART.name: module.PART for module in (kill, faults, resume, flips, fuzz)
+}

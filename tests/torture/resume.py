@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any, final
 
 import torch
-from torture import child, tiny
-from torture.bench import Bench, Part
-from torture.essence import differences
 
 from runnel.configuration import fields, override, to_plain
 from runnel.recipes import RECIPES
 from runnel.storage import checkpoint as checkpoints
 from runnel.training import Progress, Recipe, train
 from runnel.training.schedule import Budget, Spent
+from torture import child, tiny
+from torture.bench import Bench, Part
+from torture.essence import differences
 
 OPTIONS = ("dropout", "accumulation", "epoch wrap", "bfloat16")
 STEPS = 9
 _PAIRWISE = [(0, 0, 0, 0), (0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0)]
 """every two options meet in all four ways"""
 _LARGEST = {
-    **{"dim": 12, "layers": 2, "context": 64, "window": 16, "length": 12, "copies": 3},
-    **{"shortest": 10, "depth": 3, "arguments": 3, "pairs": 2, "tests": 16, "states": 2},
-    **{"stages": 2, "rank": 2},
+    "dim": 12, "layers": 2, "context": 64, "window": 16, "length": 12, "copies": 3,
+    "shortest": 10, "depth": 3, "arguments": 3, "pairs": 2, "tests": 16, "states": 2,
+    "stages": 2, "rank": 2,
 }
 
 
@@ -100,7 +100,7 @@ def small(name: str, sources: Path, chosen: tuple[int, ...]) -> Recipe | None:
     dropouts = [path for path in plain if path.endswith("dropout")]
     if dropout and not dropouts:
         return None
-    sets |= {path: 0.2 if dropout else 0.0 for path in dropouts}
+    sets |= dict.fromkeys(dropouts, 0.2 if dropout else 0.0)
     if recipe.task is None:
         kind = str(plain["data.tokenizer"]).partition(":")[0]
         tokenizer = {"char": "char", "bpe": "bpe:270"}.get(kind, "byte")

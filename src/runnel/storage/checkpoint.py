@@ -196,7 +196,7 @@ def _read_manifest(directory: Path) -> tuple[int, dict[str, _File]]:
         raise InputError(f"{MANIFEST}: expected the step of its directory; got {str(step)[:80]!r}")
     if not isinstance(listed, dict) or list(listed) != [MODEL, TRAINING, STATE]:
         names = f"{MODEL}, {TRAINING}, {STATE}"
-        raise InputError(f"{MANIFEST}: expected the files {names}; got {str([*listed])[:200]}")
+        raise InputError(f"{MANIFEST}: expected the files {names}; got {str(listed)[:200]!r}")
     manifest = {name: _entry(name, value) for name, value in listed.items()}
     if _render_manifest(step, manifest) != data:
         raise InputError(f"{MANIFEST}: expected the text that runnel writes; it was changed")
