@@ -25,6 +25,8 @@ from runnel.errors import InputError
 T = TypeVar("T")
 
 _REGISTRIES: dict[type, Mapping[str, type]] = {}
+_LONGEST = 400
+"""characters of a message; what a file holds may be longer"""
 _EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -145,7 +147,10 @@ def _structure(converter: Converter, cls: type[T], plain: Any, where: str) -> T:
         first = transform_error(error, path="", format_exception=_explain)[0]
     except (ValueError, TypeError, AttributeError) as error:
         first = _explain(error, cls)
-    message, _, path = first.partition(" @ ")
+    message, _, path = first.rpartition(" @ ") if " @ " in first else (first, "", "")
+    if len(message) > _LONGEST:
+        message = f"{message[:_LONGEST]}..."
+    path = path[:_LONGEST]
     place = path.replace("['", ".").replace("']", "").replace("[", ".").replace("]", "").lstrip(".")
     raise InputError(f"{where}: {place}: {message}" if place else f"{where}: {message}")
 

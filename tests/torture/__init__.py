@@ -1,1 +1,1 @@
-"""The proofs of docs/reliability.md, each in two sizes: tests run the quick, scripts/torture both."""
+"""The proofs of docs/reliability.md, each in two sizes; tests run the quick one."""

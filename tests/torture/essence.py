@@ -50,10 +50,8 @@ def differences(one: Path, other: Path) -> list[str]:
         )
     if bits := differing_bits(tensors_of(one), tensors_of(other)):
         found.append(f"{bits} bits of the last checkpoint")
-    for name in ("model.safetensors", "samples.md"):
-        if (one / name).read_bytes() != (other / name).read_bytes():
-            found.append(name)
-    return found
+    texts = ("model.safetensors", "samples.md")
+    return found + [n for n in texts if (one / n).read_bytes() != (other / n).read_bytes()]
 
 
 def orphans(out: Path) -> list[str]:

@@ -67,9 +67,12 @@ def _act(path: Path, number: int, faults: Faults, mode: Mode) -> bool:
     try:
         act()
     except DiskError as error:
-        assert "expected to write" in str(error), error
+        named = "expected to write" in str(error)
     except Death:
-        pass
+        named = True
+    else:
+        named = True
+    assert named, "an error that does not say what was written"
     return faults.happened
 
 

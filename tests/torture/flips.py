@@ -1,10 +1,12 @@
 """One byte changed or the end cut off, in every file of a checkpoint: found, named, exit 2."""
 
+import importlib
 import os
 import random
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 from runnel.storage import checkpoint as checkpoints
 from torture import child, tiny
@@ -36,10 +38,8 @@ def killed_run(text: Path, out: Path) -> list[str]:
     words += ["--set", "training.save_every=2", "--out", str(out)]
 
     def die_after_seven() -> None:
-        import runnel.training.loop as loop
-
-        choose = lambda quiet: At(7, lambda: os.kill(os.getpid(), signal.SIGKILL))  # noqa: E731
-        loop.choose_progress = choose
+        loop: Any = importlib.import_module("runnel.training.loop")
+        loop.choose_progress = lambda quiet: At(7, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
     status = child.command(words, die_after_seven).code
     assert status == child.KILLED, status

@@ -81,15 +81,27 @@ def seeds(name: str) -> list[bytes]:
         named = dict.fromkeys((checkpoints.MODEL, checkpoints.TRAINING, checkpoints.STATE), entry)
         return [(json.dumps({"format": 1, "step": 5, "files": named}, indent=2) + "\n").encode()]
     if name == "tokenizer":
-        kinds = [{"type": "byte"}, {"type": "char", "characters": list("the brok")}]
+        kinds: list[dict[str, object]] = [
+            {"type": "byte"},
+            {"type": "char", "characters": list("the brok")},
+        ]
         kinds += [{"type": "bpe", "merges": ["t h", "th e"]}]
         kinds += [{"type": "char", "characters": ["a", "b"], "unknown": "a"}]
         return [json.dumps({"format": 1, **kind}).encode() for kind in kinds]
     if name == "shard":
         header = {
-            "format": 1, "dtype": "uint16", "tokens": 3, "held": 1, "documents": 1,
-            "held_documents": 1, "bytes": 3, "held_bytes": 1, "ended": True,
-            "held_ended": True, "tokenizer": "0" * 64, "tables": "0" * 64,
+            "format": 1,
+            "dtype": "uint16",
+            "tokens": 3,
+            "held": 1,
+            "documents": 1,
+            "held_documents": 1,
+            "bytes": 3,
+            "held_bytes": 1,
+            "ended": True,
+            "held_ended": True,
+            "tokenizer": "0" * 64,
+            "tables": "0" * 64,
         }
         return [b"\0" + json.dumps(header).encode(), b"\1" + shards.MAGIC + bytes(60)]
     data = tensors.save_sealed({"w": torch.ones(2), "tied": torch.ones(1)})
@@ -98,8 +110,10 @@ def seeds(name: str) -> list[bytes]:
 
 def call(name: str, data: bytes, folder: Path) -> None:
     """One input; AssertionError where an error is not one short line."""
+    message = ""
     try:
         TARGETS[name](data, folder)
     except InputError as error:
-        assert "\n" not in str(error), error
-        assert len(str(error)) < 2000, error
+        message = str(error)
+    assert "\n" not in message, message
+    assert len(message) < 2000, message

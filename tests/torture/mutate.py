@@ -26,6 +26,10 @@ def places(plain: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from places(value, (*path, key))
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300
+
+
 def _put(plain: Any, path: tuple[Any, ...], value: Any) -> Any:
     if not path:
         return value

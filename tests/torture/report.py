@@ -19,7 +19,7 @@ def run_part(
     """Run it in a folder of its own; everything worth keeping, as JSON."""
     folder = Path(tempfile.mkdtemp(prefix=f"torture-{part.name}-"))
     bench = Bench(folder, seed=seed, full=full, say=say)
-    begin = time.monotonic()
+    machine, begin = tiny.machine(), time.monotonic()
     try:
         part.run(bench)
     finally:
@@ -34,7 +34,7 @@ def run_part(
         "counts": dict(bench.counts),
         "figures": {name: _rounded(number) for name, number in bench.figures.items()},
         "failures": bench.failures,
-        "machine": tiny.machine(),
+        "machine": machine,
     }
 
 

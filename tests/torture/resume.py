@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -29,9 +30,20 @@ STEPS = 9
 _PAIRWISE = [(0, 0, 0, 0), (0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0)]
 """every two options meet in all four ways"""
 _LARGEST = {
-    "dim": 12, "layers": 2, "context": 64, "window": 16, "length": 12, "copies": 3,
-    "shortest": 10, "depth": 3, "arguments": 3, "pairs": 2, "tests": 16, "states": 2,
-    "stages": 2, "rank": 2,
+    "dim": 12,
+    "layers": 2,
+    "context": 64,
+    "window": 16,
+    "length": 12,
+    "copies": 3,
+    "shortest": 10,
+    "depth": 3,
+    "arguments": 3,
+    "pairs": 2,
+    "tests": 16,
+    "states": 2,
+    "stages": 2,
+    "rank": 2,
 }
 
 
@@ -152,7 +164,7 @@ def _disturbed(bench: Bench, recipe: Recipe, what: str, out: Path) -> None:
         (0, None, 0),
     ):
         progress = At(step, act) if act else None
-        status = child.run(lambda p=progress: _train(recipe, out, p))  # type: ignore[misc]
+        status = child.run(partial(_train, recipe, out, progress))
         if not bench.check(status == expected, f"{what}: status {status} after step {step}"):
             return
 
@@ -197,7 +209,7 @@ def run(bench: Bench) -> None:
                 seen.add(key)
             out = bench.folder / "runs"
             with bench.trial(what):
-                status = child.run(lambda r=recipe: _train(r, out / "whole"))  # type: ignore[misc]
+                status = child.run(partial(_train, recipe, out / "whole"))
                 if bench.check(status == 0, f"{what}: status {status}"):
                     if chosen[2]:
                         bench.check(wrapped(out / "whole"), f"{what}: no epoch wrapped")
