@@ -80,7 +80,10 @@ def run(args: argparse.Namespace) -> None:
 def _measure(report: Report, args: argparse.Namespace) -> None:
     from runnel.bench import decode, lengths, ops, prefill, train
     from runnel.recipes import adjusted, recipe
+    from runnel.training.allocator import keep_freed_memory
 
+    # As training does; it serves peers and bounds alike, for it holds for the whole process.
+    keep_freed_memory()
     if args.kind == "ops":
         ops.measure(report, ops.SHAPES[:1] if args.quick else ops.SHAPES)
         if args.plot:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from runnel.ops._scan_op import HGRU, LINEAR, MINGRU, MINLSTM
 
-VARIANTS = {"best": 0, "baseline": 1, "avx2": 2, "avx512": 3}
+VARIANTS = {"best": 0, "baseline": 1, "avx2": 2, "avx512": 3, "avx512-bfloat16": 4}
 """Instruction sets by name; "best" is the widest that the processor has."""
 
 # By the dtypes of the first and the second input, and the ops that have each.

@@ -36,10 +36,10 @@ def _forward(
     initial: Tensor | None,
     reset: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    first, second, third = first.contiguous(), second.contiguous(), contiguous(third)
+    first, second, third = contiguous(first), contiguous(second), contiguous(third)
     dtype = accumulation_dtype(second.dtype)
     if initial is not None:
-        initial = initial.to(dtype).contiguous()
+        initial = contiguous(initial.to(dtype))
     states = torch.empty_like(second)
     last = second.new_empty(second.shape[0], second.shape[2], dtype=dtype)
     _library.run(
@@ -74,11 +74,11 @@ def _backward(
     grad_states: Tensor | None,
     grad_last: Tensor | None,
 ) -> list[Tensor]:
-    first, second, third = first.contiguous(), contiguous(second), contiguous(third)
+    first, second, third = contiguous(first), contiguous(second), contiguous(third)
     real = accumulation_dtype(first.dtype)
     per_channel = channels(lower_bound, theta, real)
     if initial is not None:
-        initial = initial.to(accumulation_dtype(states.dtype)).contiguous()
+        initial = contiguous(initial.to(accumulation_dtype(states.dtype)))
     grads = empty_gradients(first, third, lower_bound, theta, states)
     _library.run(
         True,

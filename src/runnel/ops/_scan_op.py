@@ -8,10 +8,12 @@ Differentiate twice with the backend "torch" or "reference" instead.
 # B batch, T time, E inner width
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, overload
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from runnel.ops._check import accumulation_dtype
 
@@ -24,16 +26,20 @@ def channels(
     lower_bound: Tensor | None, theta: Tensor | None, dtype: torch.dtype
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Lower bound, cosine and sine of theta, in the dtype of accumulation."""
-    lower = None if lower_bound is None else lower_bound.to(dtype).contiguous()
+    lower = None if lower_bound is None else contiguous(lower_bound.to(dtype))
     if theta is None:
         return lower, None, None
-    theta = theta.to(dtype).contiguous()
+    theta = contiguous(theta.to(dtype))
     return lower, theta.cos(), theta.sin()
 
 
+@overload
+def contiguous(x: Tensor) -> Tensor: ...
+@overload
+def contiguous(x: Tensor | None) -> Tensor | None: ...
 def contiguous(x: Tensor | None) -> Tensor | None:
-    """The same values without gaps and in order; None stays None."""
-    return None if x is None else x.contiguous()
+    """The same values without gaps, in order, lazy signs carried out; None stays None."""
+    return None if x is None else x.resolve_conj().resolve_neg().contiguous()
 
 
 def empty_gradients(
@@ -57,7 +63,7 @@ def empty_gradients(
 
 
 class Scans(NamedTuple):
-    """The op, and the public functions that call it."""
+    """The op, and the public functions that run it."""
 
     op: Any
     linear_scan: Callable[..., tuple[Tensor, Tensor]]
@@ -77,6 +83,8 @@ def define(
     `forward` takes the op's code, whether time is reversed, up to three sequences, the lower bound,
     theta, the initial state and the resets; it returns the states and the last one. `backward`
     takes the same, the states and the gradients of both results, and fills `empty_gradients`.
+    Where nobody has to see an operator the public functions call both without it, which saves 0.1
+    ms forward and backward.
     """
     op = torch.library.custom_op(name, forward, mutates_args=(), device_types=device_types)
     gradients = torch.library.custom_op(
@@ -85,26 +93,63 @@ def define(
     op.register_fake(_fake)
     gradients.register_fake(_fake_gradients)
 
-    def differentiate(
-        ctx: Any, grad_states: Tensor | None, grad_last: Tensor | None
-    ) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        grads = gradients(ctx.op, ctx.reverse, *saved, grad_states, grad_last)
-        third, lower_bound, theta, initial = saved[2:6]
-        return (
-            None,
-            None,
-            grads[0],
-            grads[1],
-            None if third is None else grads[2],
-            None if lower_bound is None else grads[3].to(lower_bound.dtype),
-            None if theta is None else grads[4].to(theta.dtype),
-            None if initial is None else grads[5].to(initial.dtype),
-            None,
-        )
+    class Direct(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
+            output = forward(*inputs)
+            ctx.set_materialize_grads(False)
+            _remember(ctx, inputs, output)
+            return output
 
-    op.register_autograd(differentiate, setup_context=_remember)
-    return Scans(op, *_public(op))
+        @staticmethod
+        def backward(
+            ctx: Any, grad_states: Tensor | None, grad_last: Tensor | None
+        ) -> tuple[Tensor | None, ...]:
+            # Who wants a graph of the gradients is told by the op that there is none.
+            run = gradients if torch.is_grad_enabled() else backward
+            return _differentiate(run, ctx, grad_states, grad_last)
+
+    def run(*inputs: Any) -> tuple[Tensor, Tensor]:
+        if _watched(inputs[2]):
+            return op(*inputs)
+        if torch.is_grad_enabled():
+            return Direct.apply(*inputs)  # type: ignore[no-untyped-call]
+        return forward(*inputs)
+
+    op.register_autograd(partial(_differentiate, gradients), setup_context=_remember)
+    return Scans(op, *_public(run))
+
+
+def _watched(x: Tensor) -> bool:
+    """Whether somebody has to see an operator: a compiler, a mode, a transform, a tensor's kind."""
+    return (
+        type(x) is not Tensor
+        or torch.compiler.is_compiling()
+        or is_in_torch_dispatch_mode()
+        or torch._C._are_functorch_transforms_active()
+    )
+
+
+def _differentiate(
+    gradients: Callable[..., list[Tensor]],
+    ctx: Any,
+    grad_states: Tensor | None,
+    grad_last: Tensor | None,
+) -> tuple[Tensor | None, ...]:
+    saved = ctx.saved_tensors
+    grads = gradients(ctx.op, ctx.reverse, *saved, grad_states, grad_last)
+    third, lower_bound, theta, initial = saved[2:6]
+    return (
+        None,
+        None,
+        grads[0],
+        grads[1],
+        None if third is None else grads[2],
+        None if lower_bound is None else grads[3].to(lower_bound.dtype),
+        None if theta is None else grads[4].to(theta.dtype),
+        None if initial is None else grads[5].to(initial.dtype),
+        None,
+    )
 
 
 def _fake(
@@ -147,7 +192,9 @@ def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) 
     ctx.op, ctx.reverse = op, reverse
 
 
-def _public(op: Any) -> tuple[Callable[..., tuple[Tensor, Tensor]], ...]:
+def _public(
+    op: Callable[..., tuple[Tensor, Tensor]],
+) -> tuple[Callable[..., tuple[Tensor, Tensor]], ...]:
     def linear_scan(
         decay_BTE: Tensor,
         input_BTE: Tensor,

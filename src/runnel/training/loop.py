@@ -10,6 +10,7 @@ from runnel.errors import InputError
 from runnel.storage.checkpoint import Checkpoint
 from runnel.storage.run import RunDirectory, holds_run
 from runnel.training import randomness
+from runnel.training.allocator import keep_freed_memory
 from runnel.training.config import Recipe
 from runnel.training.precision import choose_device
 from runnel.training.progress import Progress, choose_progress
@@ -66,6 +67,8 @@ def train(
     out = Path(out)
     place = choose_device(device)
     _check_directory(out, resume)
+    if place.type == "cpu":
+        keep_freed_memory()
     subject = open_subject(recipe)
     recipe = resolve(recipe, subject)
     shown = progress if progress is not None else choose_progress(quiet)

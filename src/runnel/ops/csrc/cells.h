@@ -6,8 +6,9 @@
 //   Stored              storage type of the states
 //   sums                number of gradients that are summed over batch and time, per channel
 //   step(i, e, lanes, a, b)
+//   advance(i, e, lanes, h)   the next state, in fewer operations than a h + b takes
 //   decay(i, e, lanes)
-//   fetch(i)            asks for the inputs at i before they are needed
+//   fetch<level>(i)     asks for the inputs at i before they are needed
 //   backward(i, e, lanes, adjoint, before, sums, pitch)   writes gradients, returns a
 // i counts numbers in (B, T, E), e counts channels; `before` is h_{t-1}.
 #pragma once
@@ -37,15 +38,21 @@ struct LinearCell {
           grad_decays((DecayStored*)s.grad_inputs[0]),
           grad_values((StateStored*)s.grad_inputs[1]) {}
 
+    template <Level level>
     INLINE void fetch(int64_t i) const {
-        prefetch(decays, Decay::parts * i);
-        prefetch(values, State::parts * i);
+        prefetch<level>(decays, Decay::parts * i);
+        prefetch<level>(values, State::parts * i);
     }
 
     template <class L>
     INLINE void step(int64_t i, int64_t, L lanes, Decay& a, State& b) const {
         a = load_number<Decay>(decays, i, lanes);
         b = load_number<State>(values, i, lanes);
+    }
+
+    template <class L>
+    INLINE State advance(int64_t i, int64_t, L lanes, State h) const {
+        return load_number<Decay>(decays, i, lanes) * h + load_number<State>(values, i, lanes);
     }
 
     template <class L>
@@ -82,16 +89,24 @@ struct MinGRUCell {
           grad_gates((S*)s.grad_inputs[0]),
           grad_candidates((S*)s.grad_inputs[1]) {}
 
+    template <Level level>
     INLINE void fetch(int64_t i) const {
-        prefetch(gates, i);
-        prefetch(candidates, i);
+        prefetch<level>(gates, i);
+        prefetch<level>(candidates, i);
     }
 
     template <class L>
     INLINE void step(int64_t i, int64_t, L lanes, Decay& a, State& b) const {
         Sigmoid<A> z = sigmoid<A>(load<A>(gates + i, lanes));
         a.re = z.of_minus;
-        b.re = z.of * candidate<A>(load<A>(candidates + i, lanes)).value;
+        b.re = z.of * candidate_value<A>(load<A>(candidates + i, lanes));
+    }
+
+    template <class L>
+    INLINE State advance(int64_t i, int64_t, L lanes, State h) const {
+        V<A> z = logistic<A, rough<S>>(load<A>(gates + i, lanes));
+        V<A> c = candidate_value<A, rough<S>>(load<A>(candidates + i, lanes));
+        return {h.re + z * (c - h.re)};
     }
 
     template <class L>
@@ -102,13 +117,14 @@ struct MinGRUCell {
     template <class L>
     INLINE Decay backward(int64_t i, int64_t, L lanes, State adjoint, State before, A*, int64_t,
                           bool streaming) const {
-        Sigmoid<A> z = sigmoid<A>(load<A>(gates + i, lanes));
-        Candidate<A> c = candidate<A>(load<A>(candidates + i, lanes));
+        Sigmoid<A> z = sigmoid<A, rough<S>>(load<A>(gates + i, lanes));
+        Candidate<A> c = candidate<A, rough<S>>(load<A>(candidates + i, lanes));
         V<A> share = adjoint.re * z.of;
         V<A> gate = (c.value - before.re) * share * z.of_minus;
         store<A>(grad_gates + i, gate, lanes, streaming);
         store<A>(grad_candidates + i, share * c.slope, lanes, streaming);
-        return {z.of_minus};
+        // A small error of z must not move what many steps keep.
+        return {rough<S> ? A(1) - z.of : z.of_minus};
     }
 };
 
@@ -131,41 +147,48 @@ struct MinLSTMCell {
           grad_inputs((S*)s.grad_inputs[1]),
           grad_candidates((S*)s.grad_inputs[2]) {}
 
+    template <Level level>
     INLINE void fetch(int64_t i) const {
-        prefetch(forgets, i);
-        prefetch(inputs, i);
-        prefetch(candidates, i);
+        prefetch<level>(forgets, i);
+        prefetch<level>(inputs, i);
+        prefetch<level>(candidates, i);
     }
 
-    template <class L>
+    template <bool Rough, class L>
     INLINE Shares<A> shares_at(int64_t i, L lanes) const {
-        return shares<A>(load<A>(forgets + i, lanes), load<A>(inputs + i, lanes));
+        return shares<A, Rough>(load<A>(forgets + i, lanes), load<A>(inputs + i, lanes));
     }
 
     template <class L>
     INLINE void step(int64_t i, int64_t, L lanes, Decay& a, State& b) const {
-        Shares<A> share = shares_at(i, lanes);
+        Shares<A> share = shares_at<false>(i, lanes);
         a.re = share.forget;
-        b.re = share.input * candidate<A>(load<A>(candidates + i, lanes)).value;
+        b.re = share.input * candidate_value<A>(load<A>(candidates + i, lanes));
+    }
+
+    template <class L>
+    INLINE State advance(int64_t i, int64_t, L lanes, State h) const {
+        V<A> c = candidate_value<A, rough<S>>(load<A>(candidates + i, lanes));
+        return {h.re + shares_at<rough<S>>(i, lanes).input * (c - h.re)};
     }
 
     template <class L>
     INLINE Decay decay(int64_t i, int64_t, L lanes) const {
-        return {shares_at(i, lanes).forget};
+        return {shares_at<false>(i, lanes).forget};
     }
 
     template <class L>
     INLINE Decay backward(int64_t i, int64_t, L lanes, State adjoint, State before, A*, int64_t,
                           bool streaming) const {
-        Shares<A> share = shares_at(i, lanes);
-        Candidate<A> c = candidate<A>(load<A>(candidates + i, lanes));
+        Shares<A> share = shares_at<rough<S>>(i, lanes);
+        Candidate<A> c = candidate<A, rough<S>>(load<A>(candidates + i, lanes));
         V<A> entering = adjoint.re * share.input;
         // Of the logarithm of forget / input, through which both gates act.
         V<A> odds = (before.re - c.value) * entering * share.forget;
         store<A>(grad_forgets + i, odds * share.not_forget, lanes, streaming);
         store<A>(grad_inputs + i, -odds * share.not_input, lanes, streaming);
         store<A>(grad_candidates + i, entering * c.slope, lanes, streaming);
-        return {share.forget};
+        return {rough<S> ? A(1) - share.input : share.forget};
     }
 };
 
@@ -210,9 +233,10 @@ struct HGRUCell {
           grad_forgets((S*)s.grad_inputs[0]),
           grad_candidates((CandidateStored*)s.grad_inputs[1]) {}
 
+    template <Level level>
     INLINE void fetch(int64_t i) const {
-        prefetch(forgets, i);
-        prefetch(candidates, Number::parts * i);
+        prefetch<level>(forgets, i);
+        prefetch<level>(candidates, Number::parts * i);
     }
 
     template <class L>
@@ -243,13 +267,21 @@ struct HGRUCell {
     }
 
     template <class L>
+    INLINE State advance(int64_t i, int64_t e, L lanes, State h) const {
+        V<A> rest = A(1) - load<A>(lower_bound + e, lanes);
+        Real<A> share{rest * logistic<A, rough<CandidateStored>>(-load<A>(forgets + i, lanes))};
+        State turned = rotate(rotation(e, lanes), h);
+        return turned + share * (load_number<Number>(candidates, i, lanes) - turned);
+    }
+
+    template <class L>
     INLINE Decay backward(int64_t i, int64_t e, L lanes, State adjoint, State before, A* totals,
                           int64_t pitch, bool streaming) const {
         V<A> gamma = load<A>(lower_bound + e, lanes);
-        Sigmoid<A> mu = sigmoid<A>(load<A>(forgets + i, lanes));
+        Sigmoid<A> mu = sigmoid<A, rough<CandidateStored>>(load<A>(forgets + i, lanes));
         Number c = load_number<Number>(candidates, i, lanes);
         V<A> rest = A(1) - gamma;
-        Real<A> lambda{gamma + rest * mu.of};
+        Real<A> lambda{A(1) - rest * mu.of_minus};
         Number turn = rotation(e, lanes);
         Number turned = rotate(turn, before);
         V<A> of_lambda = inner<A>(adjoint, turned - c);

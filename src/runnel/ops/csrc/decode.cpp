@@ -30,11 +30,7 @@ struct Code {
 #define CODE(name) Code{name::lanes, name::pack, name::run, name::read}
 
 Code code_for(int64_t variant) {
-    if (variant == BEST) {
-        variant =
-            runnel_has_variant(AVX512) ? AVX512 : (runnel_has_variant(AVX2) ? AVX2 : BASELINE);
-    }
-    switch (variant) {
+    switch (runnel_choose(variant)) {
 #if defined(RUNNEL_X86)
         case AVX2: return CODE(avx2);
         case AVX512: return CODE(avx512);

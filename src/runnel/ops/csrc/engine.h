@@ -158,9 +158,8 @@ class Engine {
     }
 
     // From one number to the one to be fetched when it is read: whole rows in the direction of
-    // travel, far enough for memory to answer, near enough for the first-level cache to keep it.
-    int64_t ahead(int direction) const {
-        constexpr int64_t distance = 2048;
+    // travel, far enough for memory to answer, near enough for the cache to keep it.
+    int64_t ahead(int direction, int64_t distance) const {
         int64_t row_bytes = plan.width * State::parts * (int64_t)sizeof(Stored);
         int64_t rows = row_bytes > 0 ? Schedule::ceiling(distance, row_bytes) : 1;
         return rows * plan.width * (scan.reverse ? -direction : direction);
@@ -180,16 +179,13 @@ class Engine {
         const Cell cell = this->cell;
         Stored* states = (Stored*)scan.states;
         const bool streaming = streams<Stored>(states, State::parts);
-        const int64_t next = ahead(+1);
+        const int64_t next = ahead(+1, 2048);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) h.clear(e1 - e0);
             const int64_t i = row(b, k);
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
-                cell.fetch(i + e + next);
-                Decay a;
-                State input;
-                cell.step(i + e, e, lanes, a, input);
-                State state = a * h.get(e - e0) + input;
+                cell.template fetch<FIRST_LEVEL>(i + e + next);
+                State state = cell.advance(i + e, e, lanes, h.get(e - e0));
                 h.set(e - e0, state);
                 store_number(states, i + e, state, lanes, streaming);
             });
@@ -211,15 +207,16 @@ class Engine {
             memset(small_sums, 0, sizeof small_sums);
             memset(large_sums, 0, sizeof large_sums);
         }
-        const int64_t next = ahead(-1);
+        // Six and more streams at once are too many for the line buffers of the first-level cache.
+        const int64_t next = ahead(-1, 8192);
         for (int64_t k = end(c) - 1; k >= begin(c); k--) {
             const bool cut = cut_before(b, k);
             const int64_t i = row(b, k);
             const int64_t previous = k > 0 ? row(b, k - 1) : 0;
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
-                cell.fetch(i + e + next);
-                prefetch(states, State::parts * (previous + e + next));
-                if (grads) prefetch(grads, State::parts * (i + e + next));
+                cell.template fetch<SECOND_LEVEL>(i + e + next);
+                prefetch<SECOND_LEVEL>(states, State::parts * (previous + e + next));
+                if (grads) prefetch<SECOND_LEVEL>(grads, State::parts * (i + e + next));
                 State before{};
                 if (!cut && k > 0) {
                     before = load_number<State>(states, previous + e, lanes);

@@ -51,6 +51,11 @@ INLINE V<A> polynomial(V<A> x, A lowest, Rest... rest) {
     return polynomial<A>(x, rest...) * x + lowest;
 }
 
+// Results that are rounded to bfloat16 need no more than that format's places: for those `rough`
+// leaves out what would only be rounded away.
+template <class S>
+constexpr bool rough = sizeof(S) == 2;
+
 #if defined(__AVX512F__)
 // 2^(j / 32), less j in the bits that hold the last five bits of k below.
 alignas(64) static const uint32_t fractions[32] = {
@@ -61,12 +66,18 @@ alignas(64) static const uint32_t fractions[32] = {
 };
 
 // exp(-x) = 2^(k / 32) exp(r) with |r| <= ln 2 / 64: a table in two registers makes the first
-// factor, a quadratic (minimax, relative error 5.3e-8) the second.
+// factor, a quadratic (minimax, relative error 5.3e-8) or, rough, a line (2.9e-5) the second.
+template <bool Rough = false>
 INLINE V<float> exp_of_minus(V<float> x) {
     V<float> shifted = x * -46.166241308446829f + 12582912.0f;
     V<float> k = shifted - 12582912.0f;
     V<float> r = -(k * 0.021660849392498291f) - x;
-    V<float> p = polynomial<float>(r, 1.0f, 1.0000146778154564f, 0.50000053390043504f);
+    V<float> p;
+    if constexpr (Rough) {
+        p = polynomial<float>(r, 1.00002932f, 0.99999022f);
+    } else {
+        p = polynomial<float>(r, 1.0f, 1.0000146778154564f, 0.50000053390043504f);
+    }
     __m512i bits = (__m512i)shifted;
     __m512i low = _mm512_load_si512(fractions), high = _mm512_load_si512(fractions + 16);
     __m512i scale = _mm512_permutex2var_epi32(low, bits, high);
@@ -75,6 +86,7 @@ INLINE V<float> exp_of_minus(V<float> x) {
 }
 #else
 // exp(-x) = 2^k exp(r) with |r| <= ln 2 / 2; the polynomial is minimax, with relative error 3.1e-9.
+template <bool = false>
 INLINE V<float> exp_of_minus(V<float> x) {
     V<float> shifted = x * -1.4426950408889634f + 12582912.0f;
     V<float> k = shifted - 12582912.0f;
@@ -92,6 +104,7 @@ INLINE V<float> exp_of_minus(V<float> x) {
 #endif
 
 // The same in double; relative error of the polynomial 3.6e-18.
+template <bool = false>
 INLINE V<double> exp_of_minus(V<double> x) {
     V<double> shifted = x * -1.4426950408889634 + 6755399441055744.0;
     V<double> k = shifted - 6755399441055744.0;
@@ -103,17 +116,29 @@ INLINE V<double> exp_of_minus(V<double> x) {
     return p * (V<double>)(((I<double>)shifted << 52) + 0x3ff0000000000000ll);
 }
 
-// 1 / x for normal numbers whose reciprocal is normal.
-template <class A>
+// 1 / x for normal numbers whose reciprocal is normal; rough: with relative error 6.1e-5.
+template <class A, bool Rough = false>
 INLINE V<A> reciprocal(V<A> x) {
 #if defined(__AVX512F__)
     if constexpr (sizeof(A) == 4) {
         V<A> y = (V<A>)_mm512_rcp14_ps((__m512)x);
+        if constexpr (Rough) return y;
         V<A> error = A(1) - x * y;
         return y * error + y;
     }
 #endif
     return A(1) / x;
+}
+
+template <class A>
+INLINE V<A> clamped(V<A> x) {
+    return at_least<A>(at_most<A>(x, limit<A>), -limit<A>);
+}
+
+// sigmoid(x) alone.
+template <class A, bool Rough>
+INLINE V<A> logistic(V<A> x) {
+    return reciprocal<A, Rough>(exp_of_minus<Rough>(clamped<A>(x)) + A(1));
 }
 
 // sigmoid(x) and sigmoid(-x), neither by subtraction from one.
@@ -122,10 +147,10 @@ struct Sigmoid {
     V<A> of, of_minus;
 };
 
-template <class A>
+template <class A, bool Rough = false>
 INLINE Sigmoid<A> sigmoid(V<A> x) {
-    V<A> u = exp_of_minus(at_least<A>(at_most<A>(x, limit<A>), -limit<A>));
-    V<A> of = reciprocal<A>(u + A(1));
+    V<A> u = exp_of_minus<Rough>(clamped<A>(x));
+    V<A> of = reciprocal<A, Rough>(u + A(1));
     return {of, u * of};
 }
 
@@ -135,12 +160,23 @@ struct Candidate {
     V<A> value, slope;
 };
 
-template <class A>
+// What comes out for x > limit is not used.
+template <class A, bool Rough>
+INLINE V<A> lower_branch(V<A> x) {
+    return reciprocal<A, Rough>(exp_of_minus<Rough>(at_least<A>(x, -limit<A>)) + A(1));
+}
+
+template <class A, bool Rough = false>
 INLINE Candidate<A> candidate(V<A> x) {
-    // What comes out for x > limit is not used.
-    V<A> s = reciprocal<A>(exp_of_minus(at_least<A>(x, -limit<A>)) + A(1));
+    V<A> s = lower_branch<A, Rough>(x);
     I<A> positive = x >= A(0);
     return {select<A>(positive, x + A(0.5), s), select<A>(positive, splat<A>(1), s - s * s)};
+}
+
+// g(x) alone.
+template <class A, bool Rough = false>
+INLINE V<A> candidate_value(V<A> x) {
+    return select<A>(x >= A(0), x + A(0.5), lower_branch<A, Rough>(x));
 }
 
 // f / (f + i) and i / (f + i) for f = sigmoid(x), i = sigmoid(y), and sigmoid(-x), sigmoid(-y).
@@ -149,17 +185,17 @@ struct Shares {
     V<A> forget, input, not_forget, not_input;
 };
 
-template <class A>
+template <class A, bool Rough = false>
 INLINE Shares<A> shares(V<A> x, V<A> y) {
     // Where both sigmoids are tiny they are exponentials, and adding one number to x and to y leaves
     // the shares as they are: it keeps their quotient from being clamped.
     constexpr A floor = sizeof(A) == 4 ? A(-30) : A(-45);
     V<A> lift = at_least<A>(floor - select<A>(x > y, x, y), A(0));
-    V<A> u = exp_of_minus(at_least<A>(at_most<A>(x + lift, limit<A>), -limit<A>));
-    V<A> v = exp_of_minus(at_least<A>(at_most<A>(y + lift, limit<A>), -limit<A>));
+    V<A> u = exp_of_minus<Rough>(clamped<A>(x + lift));
+    V<A> v = exp_of_minus<Rough>(clamped<A>(y + lift));
     V<A> u1 = u + A(1), v1 = v + A(1);
-    V<A> sum = reciprocal<A>(u1 + v1);
-    return {v1 * sum, u1 * sum, u * reciprocal<A>(u1), v * reciprocal<A>(v1)};
+    V<A> sum = reciprocal<A, Rough>(u1 + v1);
+    return {v1 * sum, u1 * sum, u * reciprocal<A, Rough>(u1), v * reciprocal<A, Rough>(v1)};
 }
 
 }    // namespace RUNNEL_VARIANT

@@ -18,11 +18,9 @@ DECLARE(avx512)
 enum { DOUBLES = -1, NONE = -2 };
 
 static int64_t code_for(const Fused& head) {
-    static const int best =
-        runnel_has_variant(AVX512) ? AVX512 : (runnel_has_variant(AVX2) ? AVX2 : BASELINE);
     if (head.dtype == FLOAT64) return DOUBLES;
-    if (!runnel_has_variant((int)head.variant)) return NONE;
-    return head.variant == BEST ? best : head.variant;
+    const int chosen = runnel_choose(head.variant);
+    return chosen < 0 ? (int64_t)NONE : chosen;
 }
 
 #if defined(RUNNEL_X86)

@@ -1,6 +1,8 @@
 // The door of the library: the best variant that this processor can run does the work.
 #include "scan.h"
 
+#include <initializer_list>
+
 #define DECLARE(name)                                            \
     namespace name {                                             \
     int scan(const Scan& s, bool backward);                      \
@@ -12,6 +14,9 @@ DECLARE(baseline)
 #if defined(RUNNEL_X86)
 DECLARE(avx2)
 DECLARE(avx512)
+namespace avx512 {
+void rounds_by_instruction(bool yes);
+}
 #endif
 
 struct Code {
@@ -23,6 +28,9 @@ int runnel_has_variant(int variant) {
     if (variant == BEST || variant == BASELINE) return 1;
 #if defined(RUNNEL_X86)
     if (variant == AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (variant == AVX512_BFLOAT16) {
+        return runnel_has_variant(AVX512) && __builtin_cpu_supports("avx512bf16");
+    }
     if (variant == AVX512) {
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -32,14 +40,27 @@ int runnel_has_variant(int variant) {
     return 0;
 }
 
+int runnel_choose(int64_t variant) {
+    static const int best = [] {
+        for (int v : {AVX512_BFLOAT16, AVX512, AVX2}) {
+            if (runnel_has_variant(v)) return v;
+        }
+        return (int)BASELINE;
+    }();
+    if (!runnel_has_variant((int)variant)) return -1;
+    const int chosen = variant == BEST ? best : (int)variant;
+#if defined(RUNNEL_X86)
+    if (chosen >= AVX512) avx512::rounds_by_instruction(chosen == AVX512_BFLOAT16);
+#endif
+    return chosen == AVX512_BFLOAT16 ? (int)AVX512 : chosen;
+}
+
 static Code code_for(int64_t variant, int64_t dtype) {
-    static const int best =
-        runnel_has_variant(AVX512) ? AVX512 : (runnel_has_variant(AVX2) ? AVX2 : BASELINE);
     if (dtype == FLOAT64 || dtype == COMPLEX128 || dtype == FLOAT64_COMPLEX128) {
         return {doubles::scan, doubles::sigmoid_of};
     }
-    if (!runnel_has_variant((int)variant)) return {nullptr, nullptr};
-    switch (variant == BEST ? best : variant) {
+    switch (runnel_choose(variant)) {
+        case -1: return {nullptr, nullptr};
 #if defined(RUNNEL_X86)
         case AVX2: return {avx2::scan, avx2::sigmoid_of};
         case AVX512: return {avx512::scan, avx512::sigmoid_of};

@@ -47,7 +47,8 @@ enum Dtype {
     FLOAT64_COMPLEX128 = 7,
 };
 
-enum Variant { BEST = 0, BASELINE = 1, AVX2 = 2, AVX512 = 3 };
+// The last is AVX512 with the instruction that rounds to bfloat16.
+enum Variant { BEST = 0, BASELINE = 1, AVX2 = 2, AVX512 = 3, AVX512_BFLOAT16 = 4 };
 
 enum Status { DONE = 0, UNSUPPORTED = 1, OUT_OF_MEMORY = 2 };
 
@@ -62,6 +63,9 @@ RUNNEL_EXPORT int runnel_backward(const Scan* s);
 
 // 1 where this library holds the variant and this processor can run it.
 RUNNEL_EXPORT int runnel_has_variant(int variant);
+// The variant that a call for `variant` is done by, AVX512_BFLOAT16 told apart from AVX512 by a
+// switch that it sets; -1 where there is none.
+int runnel_choose(int64_t variant);
 
 // out = sigmoid(in), float32 or float64, by the arithmetic that the gates use, to measure its error.
 RUNNEL_EXPORT int runnel_sigmoid(const void* in, void* out, int64_t count, int dtype, int variant);

@@ -104,4 +104,12 @@ int sigmoid_of(const void* in, void* out, int64_t count) {
     return sigmoids((const R::scalar*)in, (R::scalar*)out, count);
 }
 
+#if defined(__AVX512F__)
+bool one_instruction_rounds = false;
+
+void rounds_by_instruction(bool yes) {
+    __atomic_store_n(&one_instruction_rounds, yes, __ATOMIC_RELAXED);
+}
+#endif
+
 }    // namespace RUNNEL_VARIANT

@@ -132,10 +132,13 @@ INLINE void store_streaming(S* p, R r) {
     memcpy(p, &r, sizeof(R));
 }
 
-template <class S>
+// Which cache asks for a line; the last argument of __builtin_prefetch.
+enum Level { FIRST_LEVEL = 3, SECOND_LEVEL = 2 };
+
+template <Level level = FIRST_LEVEL, class S>
 INLINE void prefetch(const S* p, int64_t ahead) {
     // As numbers: an address past the end of an array, or of one that is not given, is no pointer.
-    __builtin_prefetch((const void*)((uintptr_t)p + (uintptr_t)ahead * sizeof(S)));
+    __builtin_prefetch((const void*)((uintptr_t)p + (uintptr_t)ahead * sizeof(S)), 0, level);
 }
 
 typedef uint16_t Halves __attribute__((vector_size(RUNNEL_BYTES / 2)));
@@ -151,9 +154,21 @@ INLINE V<float> widen(Halves h) {
 #endif
 }
 
+#if defined(__AVX512F__)
+// Whether this processor rounds to bfloat16 in one instruction, which is named in assembly so that
+// the file needs no variant of its own: results are the same, but for numbers below the smallest
+// normal one, which the instruction takes for zero. The door sets it, see `rounds_by_instruction`.
+extern bool one_instruction_rounds;
+#endif
+
 // To the nearest bfloat16, ties to even; not-a-numbers stay so.
 INLINE Halves narrow(V<float> x) {
 #if defined(__AVX512F__)
+    if (__atomic_load_n(&one_instruction_rounds, __ATOMIC_RELAXED)) {
+        __m256i y;
+        asm("vcvtneps2bf16 %1, %0" : "=v"(y) : "v"((__m512)x));
+        return (Halves)y;
+    }
     // Half a unit more where the last bit that stays is odd; the table says: but for not-a-numbers.
     __m512i bits = (__m512i)x;
     __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));

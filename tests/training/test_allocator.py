@@ -1,0 +1,34 @@
+"""Memory that a step frees is there for the next one, in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import resource, torch
+from runnel.training.allocator import keep_freed_memory
+
+def faults_of_a_step():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    kept = [torch.zeros(1 << 24) for _ in range(3)]
+    del kept
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+usual = [faults_of_a_step() for _ in range(3)][-1]
+told = keep_freed_memory()
+steps = [faults_of_a_step() for _ in range(4)]
+print(int(told), usual, steps[-1])
+"""
+
+
+def test_steps_after_the_first_need_no_new_pages() -> None:
+    """Three blocks of 64 MB; by default each of their pages comes from the system every time."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True
+    )
+    told, usual, kept = map(int, done.stdout.split())
+    if not told:
+        pytest.skip("this system's C library cannot be told")
+    assert usual > 1000
+    assert kept < 100
