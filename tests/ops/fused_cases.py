@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 EPS = 1e-6
-OPS = ["causal_convolution", "gated_silu", "rms_norm", "squared_relu"]
+OPS = ["causal_convolution", "gated_silu", "gelu", "rms_norm", "squared_relu"]
 """The activations come with a bias; `without_bias` takes it away."""
 
 

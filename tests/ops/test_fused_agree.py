@@ -65,7 +65,7 @@ def test_convolution_of_any_taps(taps: int, dtype: torch.dtype, seed: int) -> No
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("op", ["squared_relu", "gated_silu"])
+@pytest.mark.parametrize("op", ["squared_relu", "gated_silu", "gelu"])
 def test_activations_without_bias(op: str, dtype: torch.dtype, seed: int) -> None:
     for width in (1, 40, 20_000):
         arguments = without_bias(inputs(op, 1, 3, width, dtype, seed))

@@ -17,6 +17,7 @@ class Kind(IntEnum):
 
     SQUARED_RELU = 0
     GATED_SILU = 1
+    GELU = 2
 
 
 # The layouts of csrc/fused.h, every field of eight bytes.

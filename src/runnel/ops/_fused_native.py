@@ -290,3 +290,60 @@ _gated_silu.register_autograd(_differentiate_gated_silu, setup_context=_remember
 def gated_silu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
     """silu(gate) * value, the halves of the last dimension of x + bias."""
     return (_gated_silu if _watched(x) else _gated_silu_kernel)(x, bias_D)
+
+
+# GELU keeps its input and makes its result again: it is as large, and the next layer may want it.
+
+
+def _gelu_kernel(x: Tensor, bias_D: Tensor | None) -> Tensor:
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    _fused_library.activation(False, Kind.GELU, y, x, _accumulating(bias_D), y)
+    return y
+
+
+_gelu = torch.library.custom_op("runnel::gelu", _gelu_kernel, mutates_args=(), device_types="cpu")
+
+
+@_gelu.register_fake
+def _(x: Tensor, bias_D: Tensor | None) -> Tensor:
+    return x.new_empty(x.shape)
+
+
+@torch.library.custom_op("runnel::gelu_backward", mutates_args=(), device_types="cpu")
+def _gelu_backward(
+    x: Tensor, bias_D: Tensor | None, grad_y: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    x, bias = x.contiguous(), _accumulating(bias_D)
+    y, grad_x = torch.empty_like(x), torch.empty_like(x)
+    grad_bias = x.new_empty(0) if bias is None else torch.empty_like(bias)
+    given = bias, y, grad_y.contiguous(), grad_x, grad_bias
+    _fused_library.activation(True, Kind.GELU, y, x, *given)
+    return y, grad_x, grad_bias if bias_D is None else grad_bias.to(bias_D.dtype)
+
+
+@_gelu_backward.register_fake
+def _(x: Tensor, bias_D: Tensor | None, grad_y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    grad_bias = x.new_empty(0) if bias_D is None else bias_D.new_empty(bias_D.shape)
+    return x.new_empty(x.shape), x.new_empty(x.shape), grad_bias
+
+
+def _differentiate_gelu(ctx: Any, grad_y: Tensor) -> tuple[Tensor, Tensor | None]:
+    x, bias_D = ctx.saved_tensors
+    return gelu_again(x, bias_D, grad_y)[1:]
+
+
+_gelu.register_autograd(_differentiate_gelu, setup_context=_remember_inputs)
+
+
+def gelu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """u Phi(u) for u = x + bias."""
+    return (_gelu if _watched(x) else _gelu_kernel)(x, bias_D)
+
+
+def gelu_again(
+    x: Tensor, bias_D: Tensor | None, grad_y: Tensor
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """gelu(x + bias), and the gradients of x and of the bias, in one pass."""
+    y, grad_x, grad_bias = _gelu_backward(x, bias_D, grad_y)
+    return y, grad_x, None if bias_D is None else grad_bias

@@ -13,7 +13,15 @@ from runnel.ops import _check, _fused_library, _fused_native, _fused_torch
 BACKENDS: dict[str, ModuleType] = {"torch": _fused_torch, "native": _fused_native}
 """Every backend by name; each has the functions below."""
 
-__all__ = ["BACKENDS", "causal_convolution", "gated_silu", "rms_norm", "squared_relu"]
+__all__ = [
+    "BACKENDS",
+    "causal_convolution",
+    "gated_silu",
+    "gelu",
+    "gelu_again",
+    "rms_norm",
+    "squared_relu",
+]
 
 
 def causal_convolution(
@@ -84,6 +92,28 @@ def gated_silu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
         )
     _check_bias("gated_silu", bias_D, x)
     return _backend(x).gated_silu(x, bias_D)
+
+
+def gelu(x: Tensor, bias_D: Tensor | None = None) -> Tensor:
+    """u Phi(u) for u = x + bias (Hendrycks and Gimpel 2016, arXiv 1606.08415), any shape.
+
+    Phi is the normal distribution's; the bias as in `squared_relu`. Raises ValueError for shapes,
+    dtypes or devices that do not fit.
+    """
+    _check_float("gelu", x)
+    _check_bias("gelu", bias_D, x)
+    return _backend(x).gelu(x, bias_D)
+
+
+def gelu_again(
+    x: Tensor, bias_D: Tensor | None, grad_y: Tensor
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """gelu(x + bias) and the gradients of x and of the bias: for who kept x alone."""
+    _check_float("gelu_again", x)
+    _check_bias("gelu_again", bias_D, x)
+    _check.check_same("gelu_again", "grad_y", grad_y, "x", x)
+    result = _backend(x).gelu_again(x, bias_D, grad_y)
+    return cast(tuple[Tensor, Tensor, Tensor | None], result)
 
 
 def _check_bias(op: str, bias_D: Tensor | None, x: Tensor) -> None:

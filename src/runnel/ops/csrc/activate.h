@@ -2,6 +2,7 @@
 #pragma once
 
 #include "exponential.h"
+#include "gelu.h"
 #include "rows.h"
 
 namespace RUNNEL_VARIANT {
@@ -57,7 +58,7 @@ class Activate {
     template <class F>
     void each_task(const F& f) const {
         const int64_t all = call.rows * call.width;
-        if (!bias && call.kind == SQUARED_RELU) {
+        if (!bias && call.kind != GATED_SILU) {
             constexpr int64_t piece = 1 << 13;
             for_each(call.head, (all + piece - 1) / piece, all, [&](int64_t task) {
                 const int64_t left = all - task * piece;
@@ -88,6 +89,11 @@ class Activate {
                 V<A> u = biased(x, e, lanes);
                 store<A>(y + e, select<A>(u <= A(0), V<A>{}, u * u), lanes);    // keeps NaN
             });
+        } else if (call.kind == GELU_OF) {
+            over<A>(count, [&](int64_t e, auto lanes) {
+                V<A> u = biased(x, e, lanes);
+                store<A>(y + e, u * normal<A, rough<S>>(u).below, lanes);
+            });
         } else {
             over<A>(count, [&](int64_t e, auto lanes) {
                 V<A> gate = biased(x, e, lanes), value = biased(x, count + e, lanes);
@@ -106,6 +112,15 @@ class Activate {
             over<A>(count, [&](int64_t e, auto lanes) {
                 V<A> root = square_root<A>(load<A>(y + e, lanes));
                 leave(out, sum, e, (root + root) * load<A>(g + e, lanes), lanes);
+            });
+        } else if (call.kind == GELU_OF) {
+            const S* x = (const S*)call.x + i;
+            S* y = (S*)call.y + i;
+            over<A>(count, [&](int64_t e, auto lanes) {
+                V<A> u = biased(x, e, lanes);
+                Normal<A> at = normal<A, rough<S>>(u);
+                store<A>(y + e, u * at.below, lanes);
+                leave(out, sum, e, load<A>(g + e, lanes) * (u * at.density + at.below), lanes);
             });
         } else {
             // silu'(u) = sigma(u) (1 + u sigma(-u)).

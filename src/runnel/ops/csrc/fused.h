@@ -46,17 +46,18 @@ struct Norm {
     void* grad_weight;      // (D)
 };
 
-enum Kind { SQUARED_RELU = 0, GATED_SILU = 1 };
+enum Kind { SQUARED_RELU = 0, GATED_SILU = 1, GELU_OF = 2 };
 
 // With u = x + bias, SQUARED_RELU: y = max(u, 0)^2, read backward in place of x. GATED_SILU:
-// y = silu(u[:D]) * u[D:] of each row.
+// y = silu(u[:D]) * u[D:] of each row. GELU_OF: y = u Phi(u), made again backward.
 struct Activation {
     Fused head;
     int64_t kind;
     int64_t rows, width;
     const void* x;         // (N, D), with a gate (N, 2 D); not read backward by SQUARED_RELU
     const void* bias;      // as a row of x, or null for none
-    void* y;               // (N, D); written forward, read backward by SQUARED_RELU
+    void* y;               // (N, D); written forward and by GELU_OF backward, where SQUARED_RELU
+                           // reads it
     const void* grad_y;    // (N, D)
     void* grad_x;          // as x
     void* grad_bias;       // as bias
