@@ -12,7 +12,7 @@ from runnel.cli import VERBS, main
 
 TINY = [
     *("--steps", "3", "--batch", "2", "--length", "16", "--quiet", "--device", "cpu"),
-    *("--set", "model.dim=8", "--set", "model.layers=1"),
+    *("--set", "model.dim=8", "--set", "model.layers=1", "--set", "data.tokenizer=byte"),
 ]
 Run = Callable[..., tuple[int, str, str]]
 

@@ -28,8 +28,8 @@ full = pytest.mark.skipif(not FULL, reason="in full by scripts/check --gpu-inter
 def _small_tiles_and_poisoned_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Many runs and tiles from short sequences; memory that no kernel wrote holds NaN."""
     pytest.importorskip("triton", reason="Triton is not installed")
-    monkeypatch.setattr(_triton, "TILE", (8, 8))
-    monkeypatch.setattr(_triton, "SHORTEST_RUN", 12)
+    monkeypatch.setattr(_triton, "INTERPRETED_TILE", (8, 8))
+    monkeypatch.setattr(_triton, "INTERPRETED_RUN", 12)
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
     torch.use_deterministic_algorithms(True)
     yield
@@ -129,5 +129,5 @@ def test_agrees_in_full(
 def test_long_sequences(
     triton: ModuleType, monkeypatch: pytest.MonkeyPatch, case: str, seed: int
 ) -> None:
-    monkeypatch.setattr(_triton, "TILE", (64, 8))
+    monkeypatch.setattr(_triton, "INTERPRETED_TILE", (64, 8))
     check(triton, Trial(case, 1, 8192 if INTERPRETED else 65_536, 3, torch.float32, seed))

@@ -17,10 +17,17 @@ from runnel.ops._scan_op import HGRU, channels, define, empty_gradients
 
 PROGRAMS_PER_PROCESSOR = 8
 """how many blocks of channels and runs of time there should be for each multiprocessor"""
-SHORTEST_RUN = 128
+SHORTEST_RUN = 512
 """positions; time is not cut into shorter runs"""
-TILE = 32, 64
+TILE = 1, 128
 """positions and channels that a program scans at once; half the channels where numbers are wide"""
+INTERPRETED_TILE = 32, 64
+"""the same under the interpreter, to which every tile costs as much"""
+INTERPRETED_RUN = 128
+WARPS = 2
+"""warps of a program"""
+STAGES = 4
+"""tiles whose loads are under way at once"""
 
 
 def available() -> bool:
@@ -42,13 +49,16 @@ def unavailable_reason() -> str:
 def fault(device: str) -> str:
     """What is wrong with the kernels on a device, by a small trial of them; empty when nothing."""
     generator = torch.Generator().manual_seed(0)
-    gate, candidate = torch.randn(2, 2, 37, 5, generator=generator)
+    with torch.inference_mode(False):
+        gate, candidate = torch.randn(2, 2, 37, 5, generator=generator)
     outcomes = []
     for scan, place in ((_torch.mingru_scan, "cpu"), (mingru_scan, device)):
-        leaves = [x.to(place).requires_grad_() for x in (gate, candidate)]
         try:
-            states, last = scan(*leaves)
-            grads = torch.autograd.grad(states.sum() + last.sum(), leaves)
+            # The first to ask may be a caller who wants no gradients.
+            with torch.inference_mode(False), torch.enable_grad():
+                leaves = [x.to(place).requires_grad_() for x in (gate, candidate)]
+                states, last = scan(*leaves)
+                grads = torch.autograd.grad(states.sum() + last.sum(), leaves)
         except Exception as error:
             return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         outcomes.append([x.detach().cpu() for x in (states, *grads)])
@@ -85,10 +95,13 @@ class _Plan(NamedTuple):
 def _plan(states: Tensor) -> _Plan:
     B, T, E = states.shape
     wide = states.is_complex() or states.dtype == torch.float64
-    positions, width = TILE[0], TILE[1] // 2 if wide else TILE[1]
+    on_device = states.is_cuda
+    positions, width = TILE if on_device else INTERPRETED_TILE
+    shortest = SHORTEST_RUN if on_device else INTERPRETED_RUN
+    width = width // 2 if wide else width
     blocks = B * -(-E // width)
     wanted = PROGRAMS_PER_PROCESSOR * _processors(states.device)
-    runs = max(1, min(-(-wanted // max(blocks, 1)), T // SHORTEST_RUN))
+    runs = max(1, min(-(-wanted // max(blocks, 1)), T // shortest))
     span = -(-T // runs)
     span = -(-span // positions) * positions
     return _Plan(positions, width, -(-T // span), span, blocks)
@@ -174,6 +187,8 @@ def _forward(
         "dtype": _dtype(states),
         "BT": plan.positions,
         "BE": plan.width,
+        "STAGES": STAGES,
+        "num_warps": WARPS,
     }
     launch = _kernels().forward[(plan.blocks * plan.runs,)]
     flags = _flat(reset)
@@ -238,6 +253,8 @@ def _backward(
         "dtype": _dtype(states),
         "BT": plan.positions,
         "BE": plan.width,
+        "STAGES": STAGES,
+        "num_warps": WARPS,
     }
     launch = _kernels().backward[(plan.blocks * plan.runs,)]
     entering = None

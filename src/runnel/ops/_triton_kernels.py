@@ -95,7 +95,7 @@ def forward(
     T, E, R, span,
     OP: tl.constexpr, COMPLEX: tl.constexpr, DECAY_COMPLEX: tl.constexpr, REVERSE: tl.constexpr,
     ENTERS: tl.constexpr, RESETS: tl.constexpr, HGRU: tl.constexpr, SUMMARY: tl.constexpr,
-    dtype: tl.constexpr, BT: tl.constexpr, BE: tl.constexpr,
+    dtype: tl.constexpr, BT: tl.constexpr, BE: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """The states and each run's last; or, for a summary, only the last and the product."""
     e, run, b = _place(E, R, BE)
@@ -113,7 +113,7 @@ def forward(
     p_im = tl.zeros([BE], dtype)
     row = tl.arange(0, BT)
     end = tl.minimum((run + 1) * span, T)
-    for start in range(run * span, end, BT):
+    for start in tl.range(run * span, end, BT, num_stages=STAGES):
         s = start + row
         t = b * T + (T - 1 - s if REVERSE else s)
         mask = (s < end)[:, None] & in_width[None, :]
@@ -193,7 +193,7 @@ def backward(
     OP: tl.constexpr, COMPLEX: tl.constexpr, DECAY_COMPLEX: tl.constexpr, REVERSE: tl.constexpr,
     INITIAL: tl.constexpr, RESETS: tl.constexpr, HGRU: tl.constexpr, FROM_STATES: tl.constexpr,
     FROM_LAST: tl.constexpr, ENTERS: tl.constexpr, SUMMARY: tl.constexpr,
-    dtype: tl.constexpr, BT: tl.constexpr, BE: tl.constexpr,
+    dtype: tl.constexpr, BT: tl.constexpr, BE: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """l_s = grad_s + conj(a_{s+1}) l_{s+1} from the end, and from it every gradient."""
     e, run, b = _place(E, R, BE)
@@ -215,7 +215,7 @@ def backward(
     begin = run * span
     end = tl.minimum(begin + span, T)
     tiles = tl.cdiv(end - begin, BT)
-    for i in range(tiles):
+    for i in tl.range(tiles, num_stages=STAGES):
         s = begin + (tiles - 1 - i) * BT + row
         mask = (s < end)[:, None] & in_width[None, :]
         t = b * T + (T - 1 - s if REVERSE else s)
