@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -171,52 +172,49 @@ def _accelerated(m: Machine, B: int, T: int, E: int) -> float:
     return _forward_and_backward(m, inputs, lambda a, x: (scan(a.sigmoid(), x),))["both"]
 
 
-def training(m: Machine, matmul: float) -> list[Row]:
+TRAINED = {"mingru-18m": (64, 512), "hgrn-150m": (8, 2048)}
+"""recipes and their batches (sequences, tokens each)"""
+
+
+def training(m: Machine, matmul: float, name: str) -> list[Row]:
     """Whole steps in bfloat16, compiled: tokens a second, memory, share of the products' bound."""
-    from runnel.recipes import RECIPES, build
+    from runnel.recipes import build
 
-    rows = []
-    sizes = {"mingru-18m": (64, 512), "hgrn-150m": (32, 2048)}
-    for name, (B, T) in sizes.items():
-        if name not in RECIPES:
-            continue
-        small = {"dim": 16, "layers": 2} if m.tiny else {}
-        model = build(name, **small).to(m.device).train()
-        V = model.config.vocab_size
-        B, T = (1, 8) if m.tiny else (B, T)
-        tokens = torch.randint(0, V, (B, T + 1), device=m.device)
-        optimizer = torch.optim.AdamW(model.parameters(), fused=not m.tiny)
-        compiled = model if m.tiny else torch.compile(model)
+    B, T = TRAINED[name]
+    small = {"dim": 16, "layers": 2} if m.tiny else {}
+    model = build(name, **small).to(m.device).train()
+    V = model.config.vocab_size
+    B, T = (1, 8) if m.tiny else (B, T)
+    tokens = torch.randint(0, V, (B, T + 1), device=m.device)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=not m.tiny)
+    compiled = model if m.tiny else torch.compile(model)
 
-        def step(
-            compiled: Any = compiled, tokens: Tensor = tokens, optimizer: Any = optimizer
-        ) -> None:
-            with torch.autocast(m.device.type, torch.bfloat16):
-                logits = compiled(tokens[:, :-1])[0]
-                loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
+    def step(compiled: Any = compiled, tokens: Tensor = tokens, optimizer: Any = optimizer) -> None:
+        with torch.autocast(m.device.type, torch.bfloat16):
+            logits = compiled(tokens[:, :-1])[0]
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
 
-        start = time.perf_counter()
-        step()
-        m.wait()
-        first = time.perf_counter() - start
-        m.peak_bytes()
-        seconds = m.seconds(step, rounds=10)
-        flops = 6 * sum(p.numel() for p in model.parameters()) * B * T
-        rows.append(
-            {
-                "name": f"train {name}",
-                "shape": (B, T),
-                "seconds": seconds,
-                "tokens_per_second": B * T / seconds,
-                "first_step_seconds": first,
-                "fraction_of_bound": flops / seconds / 1e9 / matmul,
-                "peak_bytes": m.peak_bytes(),
-            }
-        )
-    return rows
+    start = time.perf_counter()
+    step()
+    m.wait()
+    first = time.perf_counter() - start
+    m.peak_bytes()
+    seconds = m.seconds(step, rounds=10)
+    flops = 6 * sum(p.numel() for p in model.parameters()) * B * T
+    return [
+        {
+            "name": f"train {name}",
+            "shape": (B, T),
+            "seconds": seconds,
+            "tokens_per_second": B * T / seconds,
+            "first_step_seconds": first,
+            "fraction_of_bound": flops / seconds / 1e9 / matmul,
+            "peak_bytes": m.peak_bytes(),
+        }
+    ]
 
 
 def decoding(m: Machine) -> list[Row]:
@@ -281,7 +279,7 @@ def main() -> int:
     parts: list[tuple[str, Callable[[], list[Row]]]] = [
         ("kernels", lambda: kernels(m, copy)),
         ("peers", lambda: peers(m)),
-        ("training", lambda: training(m, matmul)),
+        *((f"train {name}", partial(training, m, matmul, name)) for name in TRAINED),
         ("decoding", lambda: decoding(m)),
     ]
     for part, run in parts:
