@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runnel.mixer import state_dtype
+from runnel.ops.attention import causal_attention
+from runnel.ops.dropout import dropout
 from runnel.ops.places import count_after, places
 from runnel.ops.ring import ages, last_entries, within_reach
 
@@ -70,13 +72,22 @@ class Context(nn.Module):
         self, x_BTD: Tensor, state: ContextState | None, reset_BT: Tensor | None
     ) -> tuple[Tensor, ContextState]:
         """The contexts (B, T, D) and the state after the last token."""
+        y_BTD, after = self.attended(x_BTD, state, reset_BT)
+        return self.output(y_BTD), after
+
+    def attended(
+        self, x_BTD: Tensor, state: ContextState | None, reset_BT: Tensor | None
+    ) -> tuple[Tensor, ContextState]:
+        """The contexts before W_o, and the state after the last token."""
         batch, time, _ = x_BTD.shape
+        x_BTD = dropout(x_BTD, self.dropout, self.training)
+        if state is None and reset_BT is None and time <= self.window:
+            return self._whole(x_BTD)
         before = self.init_state(batch) if state is None else state
-        x_BTD = F.dropout(x_BTD, self.dropout, self.training)
         query, key, value = self._heads(self.inputs(x_BTD))
         count_BT = places(before.count_B, time, reset_BT)
         if state is None and time <= self.window:
-            y = self._from_the_start(query, key, value, count_BT, reset_BT)
+            y = self._from_the_start(query, key, value, count_BT)
         else:
             y = self._sliding(query, key, value, before, count_BT)
         count_B = count_after(before.count_B, count_BT)
@@ -85,7 +96,20 @@ class Context(nn.Module):
             last_entries(_joined(before.values_BNWH, value), before.values_BNWH, count_B),
             count_B,
         )
-        return self.output(y.transpose(1, 2).flatten(2)), after
+        return y.transpose(1, 2).flatten(2), after
+
+    def read_beside(self, x_BTD: Tensor, y_BTD: Tensor, layer: nn.Linear) -> Tensor:
+        """W [x, a] + b of a layer, where a = W_o y + b_o is read by that layer alone.
+
+        W_o is taken into its matrix: one product less over all tokens, and nothing joined.
+        """
+        with torch.autocast(x_BTD.device.type, enabled=False):
+            weight_x, weight_a = layer.weight.split(x_BTD.shape[-1], dim=1)
+            weight_y = weight_a @ self.output.weight
+            bias = torch.addmv(layer.bias, weight_a, self.output.bias)
+        from_x = F.linear(x_BTD, weight_x, bias)
+        read = torch.addmm(from_x.flatten(0, 1), y_BTD.flatten(0, 1), weight_y.T)
+        return read.view_as(from_x)
 
     def step(self, x_BD: Tensor, state: ContextState) -> tuple[Tensor, ContextState]:
         """One token of `forward`."""
@@ -103,22 +127,28 @@ class Context(nn.Module):
         y_BD = (weights @ (values + place_v)).transpose(1, 2).flatten(1)
         return self.output(y_BD.to(x_BD.dtype)), ContextState(keys, values, count_B + 1)
 
+    def _whole(self, x_BTD: Tensor) -> tuple[Tensor, ContextState]:
+        """One sequence a row, from its start: places are added to x itself."""
+        batch, time, _ = x_BTD.shape
+        query, key, value = self._heads(self.inputs(x_BTD + self.places.weight[:time]))
+        y = causal_attention(query, key, value)
+        _, place_k, place_v = self._heads(self._placed()[:time].unsqueeze(0))
+        dtype, before = state_dtype(self.inputs.weight), self.window - time
+        keys, values = (
+            F.pad(placed.to(dtype) - place.to(dtype), (0, 0, before, 0))
+            for placed, place in ((key, place_k), (value, place_v))
+        )
+        count_B = torch.full((batch,), time, device=x_BTD.device)
+        return y.transpose(1, 2).flatten(2), ContextState(keys, values, count_B)
+
     def _from_the_start(
-        self, query: Tensor, key: Tensor, value: Tensor, count_BT: Tensor, reset_BT: Tensor | None
+        self, query: Tensor, key: Tensor, value: Tensor, count_BT: Tensor
     ) -> Tensor:
-        """No window slides: each token keeps its own place."""
-        if reset_BT is None:
-            placed, mask = self._placed()[: count_BT.shape[1]].unsqueeze(0), None
-        else:
-            placed = self._placed()[count_BT]
-            mask = within_reach(count_BT, self.window, 0).unsqueeze(1)
-        place_q, place_k, place_v = self._heads(placed)
+        """No window slides: each token keeps its own place in its document."""
+        place_q, place_k, place_v = self._heads(self._placed()[count_BT])
+        mask = within_reach(count_BT, self.window, 0).unsqueeze(1)
         return F.scaled_dot_product_attention(
-            query + place_q,
-            key + place_k,
-            value + place_v,
-            attn_mask=mask,
-            is_causal=mask is None,
+            query + place_q, key + place_k, value + place_v, attn_mask=mask
         )
 
     def _sliding(
@@ -145,8 +175,9 @@ class Context(nn.Module):
         return F.linear(self.places.weight, self.inputs.weight)
 
     def _heads(self, x_BT3: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        parts = x_BT3.unflatten(-1, (3, self.heads, -1))
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in x_BT3.chunk(3, -1)
+        )
         return query, key, value
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from runnel.bench import lengths
+from runnel.bench import gru_memory, lengths
 from runnel.bench.measure import QUICK, Pace
 from runnel.bench.report import Report
 from runnel.cli import main
@@ -54,6 +55,22 @@ def test_the_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 def test_refusals(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *words]) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_three_forms_of_the_gru_with_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gru_memory, "SIZES", ((2, 24, 24, 4),))
+    monkeypatch.setattr(gru_memory, "_LENGTH", 9)
+    report = Report(QUICK)
+    gru_memory.measure(report, torch.bfloat16)
+    assert [(row["peer"], row["dtype"]) for row in report.rows] == [
+        ("loop over torch's GRUCell", "float32"),
+        ("runnel, step by step", "bfloat16"),
+        ("runnel, parallel", "bfloat16"),
+        ("loop over torch's GRUCell", "bfloat16"),
+        ("runnel, step by step", "float32"),
+        ("runnel, parallel", "float32"),
+    ]
+    assert all(row["seconds"] > 0 for row in report.rows)
 
 
 def test_a_picture_of_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 # B batch, T time, D model width, C channels
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -11,13 +13,13 @@ from runnel.mixers import MIXERS
 DIM = 12
 BUILT = {name: config(dim=DIM).build() for name, config in MIXERS.items()}
 REMEMBER = [name for name, mixer in BUILT.items() if isinstance(mixer, Remembers)]
+CELLS = ("gru", "lstm", "memory", "mingru_memory")
 RECUR = [name for name, mixer in BUILT.items() if isinstance(mixer, Recurs)]
 
 
 def test_every_recurrent_mixer_reports() -> None:
-    assert set(REMEMBER) >= {"gru", "hgrn", "lstm", "mamba", "mingru", "minlstm", "rglru"}
-    assert set(RECUR) >= {"gru", "lstm"}
-    assert "attention" not in REMEMBER
+    assert set(MIXERS) - set(REMEMBER) == {"attention"}
+    assert set(RECUR) == {"gru", "lstm", "memory"}
 
 
 @pytest.mark.parametrize("name", REMEMBER)
@@ -30,7 +32,7 @@ def test_decays_are_shares_of_each_channel_at_each_token(name: str) -> None:
     assert (decays_BTC <= 1).all()
 
 
-@pytest.mark.parametrize("name", [n for n in REMEMBER if n not in ("gru", "lstm")])
+@pytest.mark.parametrize("name", [n for n in REMEMBER if n not in CELLS])
 def test_decays_are_what_is_left_of_a_state(name: str) -> None:
     """Two states that differ in one way differ by the product of the decays after some tokens."""
     torch.manual_seed(8)
@@ -73,3 +75,30 @@ def test_recurrent_matrices_are_square(name: str) -> None:
     matrices = BUILT[name].recurrent_matrices()  # type: ignore[operator]
     assert matrices
     assert all(m.ndim == 2 and m.shape[0] == m.shape[1] for m in matrices.values())
+
+
+@pytest.mark.parametrize("name", ["memory", "mingru_memory"])
+def test_decays_of_a_mixer_with_a_memory_are_of_both_its_states(name: str) -> None:
+    torch.manual_seed(10)
+    mixer: Any = MIXERS[name](dim=DIM).build().double()
+    if name == "memory":  # nothing but the decays may carry a shift on
+        with torch.no_grad():
+            mixer.recurrent.weight.zero_()
+            mixer.recall.weight.zero_()
+    x_BTD = torch.randn(1, 5, DIM, dtype=torch.float64)
+    fresh = mixer.init_state(1)
+    with torch.no_grad():
+        for place, channels in ((0, slice(0, DIM)), (1, slice(DIM, None))):
+            shifted = fresh._replace(**{fresh._fields[place]: fresh[place] + 1})
+            ends = [mixer(x_BTD, state)[1][place] for state in (fresh, shifted)]
+            product = mixer.decays(x_BTD)[..., channels].prod(1)
+            torch.testing.assert_close(ends[1] - ends[0], product)
+
+
+def test_the_recurrent_matrices_of_a_bounded_memory_keep_the_bound() -> None:
+    options: dict[str, Any] = {"attention": False, "radius": 0.5}
+    mixer: Any = MIXERS["memory"](dim=DIM, **options).build()
+    radii = [
+        torch.linalg.eigvals(m.detach()).abs().max() for m in mixer.recurrent_matrices().values()
+    ]
+    assert max(radii) <= 0.5 + 1e-5

@@ -64,7 +64,7 @@ def measure(
             return loss(inputs_BT, targets_BT)
 
         return Contestant(
-            call=_step(model, run),
+            call=training_step(model, run),
             peak=lambda: _activations(model, run),
             peer=peer,
             note=note,
@@ -88,7 +88,8 @@ def measure(
     report.contest(f"{name} step, recomputing", shape, makers, bound=partial(multiplying, dtype))
 
 
-def _step(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]:
+def training_step(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]:
+    """A call that takes one step: forward, backward, clipping, AdamW."""
     # The rate is tiny: timing must not depend on what is learnt from noise.
     training = TrainingConfig(steps=1, learning_rate=1e-6)
     optimizers = Optimizers(model, training, torch.float32)

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _measure(report: Report, args: argparse.Namespace) -> None:
-    from runnel.bench import decode, lengths, ops, prefill, train
+    from runnel.bench import decode, diverging, gru_memory, lengths, ops, prefill, train
     from runnel.recipes import adjusted, recipe
     from runnel.training.allocator import keep_freed_memory
 
@@ -99,12 +99,18 @@ def _measure(report: Report, args: argparse.Namespace) -> None:
     else:
         import torch
 
+        from runnel.models.diverging import DivergingConfig
         from runnel.training.precision import choose_precision
 
         dtype = choose_precision(args.precision, torch.device("cpu"))
         train.measure(
             report, model.config, args.recipe, batch=args.batch, length=args.length, dtype=dtype
         )
+        if args.only or not args.quick:
+            gru_memory.measure(report, dtype)
+            growing, whole = (recipe(name).model for name in ("diverging-11m", "gpt2-15m"))
+            assert isinstance(growing, DivergingConfig)
+            diverging.measure(report, growing, whole, "runnel GPT-2, 12 blocks", dtype)
 
 
 def _picture(file: str) -> Path:

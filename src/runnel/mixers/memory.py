@@ -7,9 +7,11 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from runnel.context import Context, ContextState, check_context
 from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
+from runnel.ops import linear_scan
 from runnel.ops.gru_memory import CellWeights, gru_memory_scan, gru_memory_step
 from runnel.ops.spectral import spectral_radius
 
@@ -88,13 +90,10 @@ class Memory(Mixer[MemoryState]):
         """See `Mixer.forward`."""
         check_width(x_BTD, self.config.dim)
         before = self.init_state(len(x_BTD)) if state is None else state
-        context: ContextState | tuple[()] = ()
-        u_BTE = x_BTD
-        if self.context is not None:
-            a_BTD, context = self.context(x_BTD, state and state.context, reset_BT)
-            u_BTE = torch.cat([x_BTD, a_BTD.to(x_BTD.dtype)], dim=-1)
+        seen = state.context if state is not None and state.context else None
+        gates_BTG, context = self._gates(x_BTD, seen, reset_BT)
         h_BTD, memory_BD = gru_memory_scan(
-            self.inputs(u_BTE), self._weights(), before.h_BD, before.memory_BD, reset_BT
+            gates_BTG, self._weights(), before.h_BD, before.memory_BD, reset_BT
         )
         h_BD = h_BTD[:, -1] if h_BTD.shape[1] else before.h_BD
         return h_BTD, MemoryState(h_BD, memory_BD, context)
@@ -110,6 +109,36 @@ class Memory(Mixer[MemoryState]):
         gates_BG = self.inputs(u_BE).to(state.h_BD.dtype)
         h_BD, memory_BD = gru_memory_step(gates_BG, self._weights(), state.h_BD, state.memory_BD)
         return h_BD, MemoryState(h_BD, memory_BD, context)
+
+    def decays(self, x_BTD: Tensor) -> Tensor:
+        """See `runnel.mixer.Remembers`: z of h's channels, then 1 - p of M's."""
+        h_BTD = self.forward(x_BTD)[0]
+        start = torch.zeros_like(h_BTD[:, :1])
+        weights = self._weights()
+        written_BTK = F.linear(h_BTD, weights.write_KD, weights.write_bias_K)
+        written_BTD, p_BT1 = written_BTK[..., :-1], torch.sigmoid(written_BTK[..., -1:])
+        kept_BTD = (1 - p_BT1).expand_as(h_BTD)
+        memory_BTD, _ = linear_scan(kept_BTD, p_BT1 * torch.tanh(written_BTD))
+        before = [torch.cat([start, past[:, :-1]], dim=1) for past in (h_BTD, memory_BTD)]
+        gates_BTG = self._gates(x_BTD, None, None)[0]
+        gates_BTG = gates_BTG + F.linear(before[0], weights.recurrent_GD, weights.recurrent_bias_G)
+        gates_BTG = gates_BTG + F.linear(before[1], weights.memory_GD)
+        return torch.cat([torch.sigmoid(gates_BTG.chunk(3, dim=-1)[1]), kept_BTD], dim=-1)
+
+    def recurrent_matrices(self) -> dict[str, Tensor]:
+        """See `runnel.mixer.Recurs`: those that h goes through again, as the bound leaves them."""
+        weights = self._weights()
+        gates = dict(zip("rzn", weights.recurrent_GD.chunk(3), strict=True))
+        return gates | {"writer": weights.write_KD[:-1]}
+
+    def _gates(
+        self, x_BTD: Tensor, state: ContextState | None, reset_BT: Tensor | None
+    ) -> tuple[Tensor, ContextState | tuple[()]]:
+        """What x and the context add to the gates, and the context's state after them."""
+        if self.context is None:
+            return self.inputs(x_BTD), ()
+        y_BTD, context = self.context.attended(x_BTD, state, reset_BT)
+        return self.context.read_beside(x_BTD, y_BTD, self.inputs), context
 
     def _weights(self) -> CellWeights:
         recurrent, writer = self.recurrent.weight, self.writer.weight
