@@ -15,7 +15,7 @@ def draw_half_lives(layers: Sequence[Mapping[str, Any]], *, title: str) -> str:
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     rows = [layer for layer in layers if layer["half_lives"] is not None]
     style: dict[Any, Any] = {
@@ -49,7 +49,12 @@ def draw_half_lives(layers: Sequence[Mapping[str, Any]], *, title: str) -> str:
         axes.set_yticks(range(len(rows)), [_label(layer) for layer in rows])
         axes.set_ylim(max(1, len(rows)) - 0.4, -0.75)
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda tokens, _: words(tokens)))
+        # Within one decade there are hardly any ticks but the minor ones.
+        ends = [x for layer in rows for x in (layer["half_lives"][1], layer["half_lives"][19])]
+        named = FuncFormatter(lambda tokens, _: words(tokens))
+        axes.xaxis.set_major_formatter(named)
+        narrow = bool(ends) and max(ends) < 10 * min(ends)
+        axes.xaxis.set_minor_formatter(named if narrow else NullFormatter())
         axes.grid(axis="x", color=_GRID, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)
