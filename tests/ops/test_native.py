@@ -148,6 +148,38 @@ def test_gates_of_bfloat16_err_less_than_its_rounding(native: ModuleType) -> Non
         assert error < 2**-12, (variant, error)
 
 
+@pytest.mark.parametrize("width", [32, 96, 100])
+def test_pairs_of_bfloat16_take_any_number(native: ModuleType, width: int, seed: int) -> None:
+    """Numbers out of the common range and none at all, among common ones: as one channel alone."""
+    trial = Trial("mingru", 2, 40, width, torch.bfloat16, seed, drive=3.0)
+    x, reset_BT = trial.inputs()
+    odd = torch.tensor([torch.nan, torch.inf, -torch.inf, 200.0, -200.0, 90.0, -90.0, 1e30])
+    for name in ("gate_BTE", "candidate_BTE"):
+        places = torch.randint(0, x[name].numel(), (8,))
+        x[name].view(-1)[places] = odd.bfloat16()
+    leaves = [value.requires_grad_() for value in x.values()]
+
+    def found(case: dict[str, Tensor]) -> list[Tensor]:
+        states, last = CASES["mingru"].call(native, case, reset_BT)
+        grads = torch.autograd.grad(states.float().sum() + last.sum(), leaves)
+        return [states, last, *grads]
+
+    for variant in _library.variants():
+        _library.use_variant(variant)
+        whole = found(x)
+        # Narrower than a pair: the other way through the kernel.
+        pieces = {name: value.split(7, dim=-1) for name, value in x.items()}
+        apart = []
+        for k in range(len(pieces["gate_BTE"])):
+            case = {name: parts[k] for name, parts in pieces.items()}
+            states, last = CASES["mingru"].call(native, case, reset_BT)
+            apart.append((states, last))
+        joined = [torch.cat(parts, -1) for parts in zip(*apart, strict=True)]
+        grads = torch.autograd.grad(joined[0].float().sum() + joined[1].sum(), leaves)
+        for one, other in zip(whole, [*joined, *grads], strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-2, equal_nan=True)
+
+
 def test_bfloat16_rounds_to_nearest_even(native: ModuleType) -> None:
     """As torch does, at ties and at infinity; not-a-numbers stay so, whatever their bits."""
     bits = torch.randint(-(1 << 31), 1 << 31, (20_000,), dtype=torch.int64)

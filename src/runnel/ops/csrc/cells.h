@@ -8,6 +8,10 @@
 //   step(i, e, lanes, a, b)
 //   advance(i, e, lanes, h)   the next state, in fewer operations than a h + b takes
 //   decay(i, e, lanes)
+//   paired              whether it has the two that follow, which do the same for 32 channels of
+//                       bfloat16 at once, see pairs.h; both may assume that all lanes count
+//   advance_pair(i, h)
+//   backward_pair(i, adjoint, before, streaming)
 //   fetch<level>(i)     asks for the inputs at i before they are needed
 //   backward(i, e, lanes, adjoint, before, sums, pitch)   writes gradients, returns a
 // i counts numbers in (B, T, E), e counts channels; `before` is h_{t-1}.
@@ -15,6 +19,7 @@
 
 #include "exponential.h"
 #include "numbers.h"
+#include "pairs.h"
 #include "scan.h"
 
 namespace RUNNEL_VARIANT {
@@ -25,6 +30,7 @@ struct LinearCell {
     typedef DecayNumber Decay;
     typedef StateNumber State;
     typedef StateStored Stored;
+    static constexpr bool paired = false;
     static constexpr int sums = 0;
 
     const DecayStored* decays;
@@ -78,6 +84,7 @@ struct MinGRUCell {
     typedef Real<A> Decay;
     typedef Real<A> State;
     typedef S Stored;
+    static constexpr bool paired = pairs && rough<S>;
     static constexpr int sums = 0;
 
     const S *gates, *candidates;
@@ -126,6 +133,59 @@ struct MinGRUCell {
         // A small error of z must not move what many steps keep.
         return {rough<S> ? A(1) - z.of : z.of_minus};
     }
+
+#if defined(__AVX512F__)
+    // Far from overflow whatever is made of it.
+    static constexpr uint16_t bound = 0x42a0;    // 80
+
+    template <bool Bounded>
+    INLINE static V<float> advance(V<float> gate, V<float> u, V<float> h) {
+        V<float> c = candidate_value<float, true, Bounded>(u);
+        return h + logistic<float, true, Bounded>(gate) * (c - h);
+    }
+
+    INLINE Pair advance_pair(int64_t i, Pair h) const {
+        __m512i g = words(gates + i), c = words(candidates + i);
+        Pair gate = part(g), u = part(c);
+        if (__builtin_expect(ordinary(bound, g, c), 1)) {
+            return {advance<true>(gate.even, u.even, h.even), advance<true>(gate.odd, u.odd, h.odd)};
+        }
+        return {advance<false>(gate.even, u.even, h.even), advance<false>(gate.odd, u.odd, h.odd)};
+    }
+
+    template <bool Bounded>
+    INLINE static V<float> backward(V<float> gate, V<float> u, V<float> adjoint, V<float> before,
+                                    V<float>& grad_gate, V<float>& grad_u) {
+        Sigmoid<float> z = sigmoid<float, true, Bounded>(gate);
+        Candidate<float> c = candidate<float, true, Bounded>(u);
+        V<float> share = adjoint * z.of;
+        grad_gate = (c.value - before) * share * z.of_minus;
+        grad_u = share * c.slope;
+        return 1.0f - z.of;
+    }
+
+    template <bool Bounded>
+    INLINE static Pair backward(Pair gate, Pair u, Pair adjoint, Pair before, Pair& grad_gate,
+                                Pair& grad_u) {
+        return {backward<Bounded>(gate.even, u.even, adjoint.even, before.even, grad_gate.even,
+                                  grad_u.even),
+                backward<Bounded>(gate.odd, u.odd, adjoint.odd, before.odd, grad_gate.odd,
+                                  grad_u.odd)};
+    }
+
+    INLINE Pair backward_pair(int64_t i, Pair adjoint, Pair before, bool streaming) const {
+        __m512i g = words(gates + i), c = words(candidates + i);
+        Pair gate = part(g), u = part(c), grad_gate, grad_u, decay;
+        if (__builtin_expect(ordinary(bound, g, c), 1)) {
+            decay = backward<true>(gate, u, adjoint, before, grad_gate, grad_u);
+        } else {
+            decay = backward<false>(gate, u, adjoint, before, grad_gate, grad_u);
+        }
+        store_pair(grad_gates + i, grad_gate, streaming);
+        store_pair(grad_candidates + i, grad_u, streaming);
+        return decay;
+    }
+#endif
 };
 
 // a = f / (f + i), b = i / (f + i) g(candidate) for f = sigmoid(forget), i = sigmoid(input).
@@ -134,6 +194,7 @@ struct MinLSTMCell {
     typedef Real<A> Decay;
     typedef Real<A> State;
     typedef S Stored;
+    static constexpr bool paired = false;
     static constexpr int sums = 0;
 
     const S *forgets, *inputs, *candidates;
@@ -216,6 +277,7 @@ struct HGRUCell {
     typedef Number State;
     typedef CandidateStored Stored;
     static constexpr bool rotated = Number::parts == 2;
+    static constexpr bool paired = false;
     static constexpr int sums = rotated ? 2 : 1;
 
     const S* forgets;

@@ -179,17 +179,46 @@ class Engine {
         const Cell cell = this->cell;
         Stored* states = (Stored*)scan.states;
         const bool streaming = streams<Stored>(states, State::parts);
-        const int64_t next = ahead(+1, 2048);
+        const int64_t next = ahead(+1, 2048), paired = end_of_pairs(e0, e1);
+        if constexpr (Cell::paired) each_pair(e0, paired, [&](float* p) { part_in_place(p); }, h);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) h.clear(e1 - e0);
             const int64_t i = row(b, k);
-            for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+            if constexpr (Cell::paired) {
+                for (int64_t e = e0; e < paired; e += 32) {
+                    cell.template fetch<FIRST_LEVEL>(i + e + next);
+                    Pair state = cell.advance_pair(i + e, get_pair(h, e - e0));
+                    set_pair(h, e - e0, state);
+                    store_pair(states + i + e, state, streaming);
+                }
+            }
+            for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
                 cell.template fetch<FIRST_LEVEL>(i + e + next);
                 State state = cell.advance(i + e, e, lanes, h.get(e - e0));
                 h.set(e - e0, state);
                 store_number(states, i + e, state, lanes, streaming);
             });
         }
+        if constexpr (Cell::paired) each_pair(e0, paired, [&](float* p) { join_in_place(p); }, h);
+    }
+
+    // Where the channels of whole pairs end, see pairs.h: the same for every division into blocks.
+    static int64_t end_of_pairs(int64_t e0, int64_t e1) {
+        static_assert(granule % 32 == 0, "blocks begin with a pair");
+        return Cell::paired ? e0 + (e1 - e0) / 32 * 32 : e0;
+    }
+
+    template <class F>
+    static void each_pair(int64_t e0, int64_t e1, const F& f, const LocalPlanes<State>& planes) {
+        for (int64_t j = 0; j < e1 - e0; j += 32) f(planes.data + j);
+    }
+
+    INLINE static Pair get_pair(const LocalPlanes<State>& from, int64_t j) {
+        return {from.get(j).re, from.get(j + 16).re};
+    }
+    INLINE static void set_pair(const LocalPlanes<State>& to, int64_t j, Pair x) {
+        to.set(j, {x.even});
+        to.set(j + 16, {x.odd});
     }
 
     void run_adjoints(const LocalPlanes<State>& carry, int64_t b, int64_t c, int64_t e0, int64_t e1,
@@ -208,12 +237,38 @@ class Engine {
             memset(large_sums, 0, sizeof large_sums);
         }
         // Six and more streams at once are too many for the line buffers of the first-level cache.
-        const int64_t next = ahead(-1, 8192);
+        const int64_t next = ahead(-1, 8192), paired = end_of_pairs(e0, e1);
+        if constexpr (Cell::paired) {
+            each_pair(e0, paired, [&](float* p) { part_in_place(p); }, carry);
+        }
         for (int64_t k = end(c) - 1; k >= begin(c); k--) {
             const bool cut = cut_before(b, k);
             const int64_t i = row(b, k);
             const int64_t previous = k > 0 ? row(b, k - 1) : 0;
-            for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
+            if constexpr (Cell::paired) {
+                for (int64_t e = e0; e < paired; e += 32) {
+                    cell.template fetch<SECOND_LEVEL>(i + e + next);
+                    prefetch<SECOND_LEVEL>(states, previous + e + next);
+                    if (grads) prefetch<SECOND_LEVEL>(grads, i + e + next);
+                    Pair before{}, adjoint = get_pair(carry, e - e0);
+                    if (!cut && k > 0) {
+                        before = load_pair(states + previous + e);
+                    } else if (!cut && initial) {
+                        alignas(64) float entering[32];
+                        memcpy(entering, initial + b * plan.width + e, sizeof entering);
+                        part_in_place(entering);
+                        before = {load<float>(entering, All<float>{}),
+                                  load<float>(entering + 16, All<float>{})};
+                    }
+                    if (grads) {
+                        Pair grad = load_pair(grads + i + e);
+                        adjoint = {adjoint.even + grad.even, adjoint.odd + grad.odd};
+                    }
+                    Pair a = cell.backward_pair(i + e, adjoint, before, streaming);
+                    set_pair(carry, e - e0, {a.even * adjoint.even, a.odd * adjoint.odd});
+                }
+            }
+            for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
                 cell.template fetch<SECOND_LEVEL>(i + e + next);
                 prefetch<SECOND_LEVEL>(states, State::parts * (previous + e + next));
                 if (grads) prefetch<SECOND_LEVEL>(grads, State::parts * (i + e + next));
@@ -236,6 +291,9 @@ class Engine {
                     small_sums[j] = 0;
                 }
             }
+        }
+        if constexpr (Cell::paired) {
+            each_pair(e0, paired, [&](float* p) { join_in_place(p); }, carry);
         }
         for (int i = 0; i < Cell::sums; i++) {
             memcpy(sums[i].run(b * plan.chunks + c).data + e0, large_sums + i * room,

@@ -135,10 +135,10 @@ INLINE V<A> clamped(V<A> x) {
     return at_least<A>(at_most<A>(x, limit<A>), -limit<A>);
 }
 
-// sigmoid(x) alone.
-template <class A, bool Rough>
+// sigmoid(x) alone; `Bounded` says that no x is beyond the limit.
+template <class A, bool Rough, bool Bounded = false>
 INLINE V<A> logistic(V<A> x) {
-    return reciprocal<A, Rough>(exp_of_minus<Rough>(clamped<A>(x)) + A(1));
+    return reciprocal<A, Rough>(exp_of_minus<Rough>(Bounded ? x : clamped<A>(x)) + A(1));
 }
 
 // sigmoid(x) and sigmoid(-x), neither by subtraction from one.
@@ -147,9 +147,9 @@ struct Sigmoid {
     V<A> of, of_minus;
 };
 
-template <class A, bool Rough = false>
+template <class A, bool Rough = false, bool Bounded = false>
 INLINE Sigmoid<A> sigmoid(V<A> x) {
-    V<A> u = exp_of_minus<Rough>(clamped<A>(x));
+    V<A> u = exp_of_minus<Rough>(Bounded ? x : clamped<A>(x));
     V<A> of = reciprocal<A, Rough>(u + A(1));
     return {of, u * of};
 }
@@ -161,22 +161,30 @@ struct Candidate {
 };
 
 // What comes out for x > limit is not used.
-template <class A, bool Rough>
+template <class A, bool Rough, bool Bounded>
 INLINE V<A> lower_branch(V<A> x) {
-    return reciprocal<A, Rough>(exp_of_minus<Rough>(at_least<A>(x, -limit<A>)) + A(1));
+    V<A> u = exp_of_minus<Rough>(Bounded ? x : at_least<A>(x, -limit<A>));
+    return reciprocal<A, Rough>(u + A(1));
 }
 
-template <class A, bool Rough = false>
+template <class A, bool Rough = false, bool Bounded = false>
 INLINE Candidate<A> candidate(V<A> x) {
-    V<A> s = lower_branch<A, Rough>(x);
+    V<A> s = lower_branch<A, Rough, Bounded>(x);
     I<A> positive = x >= A(0);
     return {select<A>(positive, x + A(0.5), s), select<A>(positive, splat<A>(1), s - s * s)};
 }
 
 // g(x) alone.
-template <class A, bool Rough = false>
+template <class A, bool Rough = false, bool Bounded = false>
 INLINE V<A> candidate_value(V<A> x) {
-    return select<A>(x >= A(0), x + A(0.5), lower_branch<A, Rough>(x));
+    V<A> s = lower_branch<A, Rough, Bounded>(x);
+#if defined(__AVX512F__)
+    // Bounded, s is the smaller of the two from zero on and the larger below, but for its error.
+    if constexpr (Bounded && sizeof(A) == 4) {
+        return (V<A>)_mm512_max_ps((__m512)(x + A(0.5)), (__m512)s);
+    }
+#endif
+    return select<A>(x >= A(0), x + A(0.5), s);
 }
 
 // f / (f + i) and i / (f + i) for f = sigmoid(x), i = sigmoid(y), and sigmoid(-x), sigmoid(-y).
