@@ -46,8 +46,8 @@ struct LinearCell {
 
     template <Level level>
     INLINE void fetch(int64_t i) const {
-        prefetch<level>(decays, Decay::parts * i);
-        prefetch<level>(values, State::parts * i);
+        prefetch_number<Decay, level>(decays, i);
+        prefetch_number<State, level>(values, i);
     }
 
     template <class L>
@@ -298,7 +298,7 @@ struct HGRUCell {
     template <Level level>
     INLINE void fetch(int64_t i) const {
         prefetch<level>(forgets, i);
-        prefetch<level>(candidates, Number::parts * i);
+        prefetch_number<Number, level>(candidates, i);
     }
 
     template <class L>

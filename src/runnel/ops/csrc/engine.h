@@ -270,8 +270,8 @@ class Engine {
             }
             for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
                 cell.template fetch<SECOND_LEVEL>(i + e + next);
-                prefetch<SECOND_LEVEL>(states, State::parts * (previous + e + next));
-                if (grads) prefetch<SECOND_LEVEL>(grads, State::parts * (i + e + next));
+                prefetch_number<State, SECOND_LEVEL>(states, previous + e + next);
+                if (grads) prefetch_number<State, SECOND_LEVEL>(grads, i + e + next);
                 State before{};
                 if (!cut && k > 0) {
                     before = load_number<State>(states, previous + e, lanes);

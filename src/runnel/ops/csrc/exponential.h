@@ -187,6 +187,25 @@ INLINE V<A> candidate_value(V<A> x) {
     return select<A>(x >= A(0), x + A(0.5), s);
 }
 
+// Whether x and y are both below a bound in any lane.
+template <class A>
+INLINE bool any_below(V<A> x, V<A> y, A bound) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(A) == 4) {
+        const __m512 b = (__m512)splat<A>(bound);
+        __mmask16 below = _mm512_cmp_ps_mask((__m512)x, b, _CMP_LT_OQ);
+        return _mm512_mask_cmp_ps_mask(below, (__m512)y, b, _CMP_LT_OQ) != 0;
+    }
+#elif defined(__AVX__)
+    if constexpr (sizeof(A) == 4) {
+        return _mm256_movemask_ps((__m256)((x < bound) & (y < bound))) != 0;
+    }
+#endif
+    bool found = false;
+    for (int i = 0; i < Vector<A>::lanes; i++) found |= x[i] < bound && y[i] < bound;
+    return found;
+}
+
 // f / (f + i) and i / (f + i) for f = sigmoid(x), i = sigmoid(y), and sigmoid(-x), sigmoid(-y).
 template <class A>
 struct Shares {
@@ -198,9 +217,13 @@ INLINE Shares<A> shares(V<A> x, V<A> y) {
     // Where both sigmoids are tiny they are exponentials, and adding one number to x and to y leaves
     // the shares as they are: it keeps their quotient from being clamped.
     constexpr A floor = sizeof(A) == 4 ? A(-30) : A(-45);
-    V<A> lift = at_least<A>(floor - select<A>(x > y, x, y), A(0));
-    V<A> u = exp_of_minus<Rough>(clamped<A>(x + lift));
-    V<A> v = exp_of_minus<Rough>(clamped<A>(y + lift));
+    if (any_below<A>(x, y, floor)) {
+        V<A> lift = at_least<A>(floor - select<A>(x > y, x, y), A(0));
+        x += lift;
+        y += lift;
+    }
+    V<A> u = exp_of_minus<Rough>(clamped<A>(x));
+    V<A> v = exp_of_minus<Rough>(clamped<A>(y));
     V<A> u1 = u + A(1), v1 = v + A(1);
     V<A> sum = reciprocal<A, Rough>(u1 + v1);
     return {v1 * sum, u1 * sum, u * reciprocal<A, Rough>(u1), v * reciprocal<A, Rough>(v1)};

@@ -102,6 +102,13 @@ INLINE N load_number(const S* p, int64_t i, L lanes) {
     }
 }
 
+// Asks for all the lines of a vector of numbers.
+template <class N, Level level, class S>
+INLINE void prefetch_number(const S* p, int64_t i) {
+    prefetch<level>(p, N::parts * i);
+    if constexpr (N::parts == 2) prefetch<level>(p, 2 * i + Vector<typename N::scalar>::lanes);
+}
+
 template <class N, class S, class L>
 INLINE void store_number(S* p, int64_t i, N x, L lanes, bool streaming = false) {
     typedef typename N::scalar A;
