@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runnel import files
+from runnel import files, strict_json
 from runnel.errors import InputError
 from runnel.storage import Checkpoint, DamagedCheckpoint, checkpoint
 
@@ -45,6 +45,16 @@ def test_the_manifest_holds_the_hash_of_every_file(written: Path) -> None:
     for name, entry in manifest["files"].items():
         data = (written / name).read_bytes()
         assert entry == {"sha256": files.sha256(data), "bytes": len(data)}
+
+
+def test_weights_alone_are_refused_beside_a_manifest_with_any_byte_changed(written: Path) -> None:
+    path = written / "manifest.json"
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        # One digit of a hash into another, a line's end into a tab.
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 3]) + whole[at + 1 :])
+        with pytest.raises(DamagedCheckpoint, match=r"manifest\.json|SHA-256|bytes"):
+            checkpoint.read_model(written)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -174,7 +184,8 @@ def test_a_strange_state_with_the_right_hash_is_refused(
     (written / "state.json").write_bytes(data)
     manifest = json.loads((written / "manifest.json").read_text())
     manifest["files"]["state.json"] = {"sha256": files.sha256(data), "bytes": len(data)}
-    (written / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    del manifest["sha256"]
+    (written / "manifest.json").write_bytes(strict_json.render(checkpoint.sealed(manifest)))
     with pytest.raises(DamagedCheckpoint, match=r"state\.json"):
         checkpoint.read(written)
 

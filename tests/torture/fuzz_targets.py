@@ -12,7 +12,7 @@ from runnel.errors import InputError
 from runnel.recipes import RECIPES
 from runnel.storage import checkpoint as checkpoints
 from runnel.storage import tensors
-from runnel.strict_json import parse
+from runnel.strict_json import parse, render
 from runnel.training import Recipe
 
 Target = Callable[[bytes, Path], None]
@@ -79,7 +79,8 @@ def seeds(name: str) -> list[bytes]:
     if name == "manifest":
         entry = {"sha256": "0" * 64, "bytes": 5}
         named = dict.fromkeys((checkpoints.MODEL, checkpoints.TRAINING, checkpoints.STATE), entry)
-        return [(json.dumps({"format": 1, "step": 5, "files": named}, indent=2) + "\n").encode()]
+        plain = {"format": 1, "step": 5, "files": named}
+        return [render(checkpoints.sealed(plain))]
     if name == "tokenizer":
         kinds: list[dict[str, object]] = [
             {"type": "byte"},

@@ -180,14 +180,23 @@ def _damaged(directory: Path, error: InputError) -> DamagedCheckpoint:
 
 def _render_manifest(step: int, manifest: dict[str, _File]) -> bytes:
     listed = {name: file._asdict() for name, file in manifest.items()}
-    return strict_json.render({"format": FORMAT, "step": step, "files": listed})
+    return strict_json.render(sealed({"format": FORMAT, "step": step, "files": listed}))
+
+
+def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with its own SHA-256 as the last field.
+
+    Who reads the weights alone never compares the other files with their hashes, and would
+    otherwise take a manifest for whole in which one of those has changed.
+    """
+    return manifest | {"sha256": files.sha256(strict_json.render(manifest))}
 
 
 def _read_manifest(directory: Path) -> tuple[int, dict[str, _File]]:
     data = files.read_regular(directory / MANIFEST, 2**16)
     plain = strict_json.parse(data, MANIFEST)
-    if plain.keys() != {"format", "step", "files"}:
-        raise InputError(f"{MANIFEST}: expected the fields format, step, files")
+    if plain.keys() != {"format", "step", "files", "sha256"}:
+        raise InputError(f"{MANIFEST}: expected the fields format, step, files, sha256")
     version, step, listed = plain["format"], plain["step"], plain["files"]
     if type(version) is not int or version != FORMAT:
         raise InputError(f"{MANIFEST}: expected format {FORMAT}; got {str(version)[:80]!r}")
