@@ -44,6 +44,15 @@ class ContextState(NamedTuple):
     count_B: Tensor
 
 
+def linear_of_both(
+    x_BTD: Tensor, y_BTE: Tensor, weight_x: Tensor, weight_y: Tensor, bias: Tensor
+) -> Tensor:
+    """W [x, y] + b from the halves of W, without joining x and y."""
+    from_x = F.linear(x_BTD, weight_x, bias)
+    both = torch.addmm(from_x.flatten(0, 1), y_BTE.flatten(0, 1), weight_y.T)
+    return both.view_as(from_x)
+
+
 class Context(nn.Module):
     """a_t = W_o softmax(q_t k / sqrt(H)) v over the window, all made from x + place.
 
@@ -107,9 +116,7 @@ class Context(nn.Module):
             weight_x, weight_a = layer.weight.split(x_BTD.shape[-1], dim=1)
             weight_y = weight_a @ self.output.weight
             bias = torch.addmv(layer.bias, weight_a, self.output.bias)
-        from_x = F.linear(x_BTD, weight_x, bias)
-        read = torch.addmm(from_x.flatten(0, 1), y_BTD.flatten(0, 1), weight_y.T)
-        return read.view_as(from_x)
+        return linear_of_both(x_BTD, y_BTD, weight_x, weight_y, bias)
 
     def step(self, x_BD: Tensor, state: ContextState) -> tuple[Tensor, ContextState]:
         """One token of `forward`."""

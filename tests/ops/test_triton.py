@@ -28,8 +28,8 @@ full = pytest.mark.skipif(not FULL, reason="in full by scripts/check --gpu-inter
 def _small_tiles_and_poisoned_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Many runs and tiles from short sequences; memory that no kernel wrote holds NaN."""
     pytest.importorskip("triton", reason="Triton is not installed")
-    monkeypatch.setattr(_triton, "INTERPRETED_TILE", (8, 8))
-    monkeypatch.setattr(_triton, "INTERPRETED_RUN", 12)
+    monkeypatch.setattr(_triton, "TILE", (8, 8))
+    monkeypatch.setattr(_triton, "SHORTEST_RUN", 12)
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
     torch.use_deterministic_algorithms(True)
     yield
@@ -41,6 +41,15 @@ def triton() -> ModuleType:
     if not _triton.available():
         pytest.skip(_triton.unavailable_reason())
     return _triton
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_agrees_one_position_at_a_time(
+    triton: ModuleType, monkeypatch: pytest.MonkeyPatch, case: str, seed: int
+) -> None:
+    """As on a GPU, whose tiles the interpreter leaves out for being slow."""
+    monkeypatch.setattr(_triton, "TILE", (1, 8))
+    check(triton, Trial(case, 1, 27, 3, torch.float64, seed))
 
 
 def test_several_runs_of_time_are_tried(triton: ModuleType) -> None:
@@ -129,5 +138,5 @@ def test_agrees_in_full(
 def test_long_sequences(
     triton: ModuleType, monkeypatch: pytest.MonkeyPatch, case: str, seed: int
 ) -> None:
-    monkeypatch.setattr(_triton, "INTERPRETED_TILE", (64, 8))
+    monkeypatch.setattr(_triton, "TILE", (64, 8))
     check(triton, Trial(case, 1, 8192 if INTERPRETED else 65_536, 3, torch.float32, seed))

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from runnel.training.card import processor
+
 
 class Timing(NamedTuple):
     """Seconds of one call."""
@@ -82,16 +84,6 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "date": time.strftime("%Y-%m-%d"),
     }
-
-
-def processor() -> str:
-    """The processor's name where the system tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as info:
-            names = [line.split(":", 1)[1].strip() for line in info if "model name" in line]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _timing(values: list[float]) -> Timing:

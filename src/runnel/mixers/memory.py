@@ -162,13 +162,11 @@ class Memory(Mixer[MemoryState]):
         """
         both = (recurrent_GD, writer_DD)
         version = tuple(n for w in both for n in (w._version, w.data_ptr(), hash(w.dtype)))
-        if torch.is_grad_enabled():
-            self._bounded = None
-        elif self._bounded is not None and self._bounded[0] == version:
+        keeps = not torch.is_grad_enabled()
+        if keeps and self._bounded is not None and self._bounded[0] == version:
             return self._bounded[1]
         matrices = (*recurrent_GD.chunk(3), writer_DD)
         radius_4 = torch.stack([spectral_radius(m) for m in matrices])
         scale_4 = (radius / radius_4).clamp(max=1).to(recurrent_GD.dtype)
-        if not torch.is_grad_enabled():
-            self._bounded = (version, scale_4)
+        self._bounded = (version, scale_4) if keeps else None
         return scale_4

@@ -11,9 +11,8 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from runnel.context import Context, ContextState, check_context
+from runnel.context import Context, ContextState, check_context, linear_of_both
 from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
 from runnel.ops import linear_scan, mingru_scan
 
@@ -75,16 +74,15 @@ class MinGRUMemory(Mixer[MinGRUMemoryState]):
         """See `Mixer.forward`."""
         check_width(x_BTD, self.config.dim)
         before = self.init_state(len(x_BTD)) if state is None else state
-        y_BTD, context = self.context.attended(x_BTD, state and state.context, reset_BT)
-        parts = self.context.read_beside(x_BTD, y_BTD, self.inputs).chunk(2, dim=-1)
-        gate_BTD, candidate_BTD = parts
+        gate_BTD, candidate_BTD, context = self._inputs(x_BTD, state and state.context, reset_BT)
         h_BTD, h_BD = mingru_scan(gate_BTD, candidate_BTD, before.h_BD, reset_BT)
         written_BTK = self.writer(h_BTD)
         p_BT1, m_BTD = torch.sigmoid(written_BTK[..., -1:]), torch.tanh(written_BTK[..., :-1])
         memory_BTD, memory_BD = linear_scan(
             (1 - p_BT1).expand_as(m_BTD), p_BT1 * m_BTD, before.memory_BD, reset_BT
         )
-        y_BTD = _read_both(self.output, h_BTD, memory_BTD)
+        weight_h, weight_m = self.output.weight.split(self.config.dim, dim=1)
+        y_BTD = linear_of_both(h_BTD, memory_BTD, weight_h, weight_m, self.output.bias)
         return y_BTD, MinGRUMemoryState(h_BD, memory_BD, context)
 
     def step(self, x_BD: Tensor, state: MinGRUMemoryState) -> tuple[Tensor, MinGRUMemoryState]:
@@ -103,16 +101,16 @@ class MinGRUMemory(Mixer[MinGRUMemoryState]):
 
     def decays(self, x_BTD: Tensor) -> Tensor:
         """See `runnel.mixer.Remembers`: 1 - z of h's channels, then 1 - p of M's."""
-        y_BTD, _ = self.context.attended(x_BTD, None, None)
-        parts = self.context.read_beside(x_BTD, y_BTD, self.inputs).chunk(2, dim=-1)
-        gate_BTD, candidate_BTD = parts
+        gate_BTD, candidate_BTD, _ = self._inputs(x_BTD, None, None)
         h_BTD, _ = mingru_scan(gate_BTD, candidate_BTD)
         p_BT1 = torch.sigmoid(self.writer(h_BTD)[..., -1:])
         return torch.cat([torch.sigmoid(-gate_BTD), (1 - p_BT1).expand_as(h_BTD)], dim=-1)
 
-
-def _read_both(layer: nn.Linear, h_BTD: Tensor, memory_BTD: Tensor) -> Tensor:
-    """W [h, M] + b without joining the two."""
-    weight_h, weight_m = layer.weight.split(h_BTD.shape[-1], dim=1)
-    y_BTD = F.linear(h_BTD, weight_h, layer.bias)
-    return torch.addmm(y_BTD.flatten(0, 1), memory_BTD.flatten(0, 1), weight_m.T).view_as(y_BTD)
+    def _inputs(
+        self, x_BTD: Tensor, state: ContextState | None, reset_BT: Tensor | None
+    ) -> tuple[Tensor, Tensor, ContextState]:
+        """Gate and candidate of minGRU over [x, a], and the context's state after them."""
+        y_BTD, context = self.context.attended(x_BTD, state, reset_BT)
+        parts = self.context.read_beside(x_BTD, y_BTD, self.inputs)
+        gate_BTD, candidate_BTD = parts.chunk(2, dim=-1)
+        return gate_BTD, candidate_BTD, context

@@ -21,7 +21,6 @@ def _gated_gelu(u: Tensor) -> Tensor:
     return F.gelu(gate) * value
 
 
-# The first three can add the bias of the layer before them.
 _ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "gelu": gelu,
     "squared-relu": squared_relu,
@@ -30,6 +29,7 @@ _ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "gated-gelu": _gated_gelu,
 }
 _ADD_BIAS = {"gelu", "squared-relu", "gated"}
+"""those that can add the bias of the layer before them"""
 
 
 class FeedForward(nn.Module):

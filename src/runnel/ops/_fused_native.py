@@ -200,9 +200,11 @@ _squared_relu = torch.library.custom_op(
 )
 
 
-@_squared_relu.register_fake
-def _(x: Tensor, bias_D: Tensor | None) -> Tensor:
+def _fake_like(x: Tensor, bias_D: Tensor | None) -> Tensor:
     return x.new_empty(x.shape)
+
+
+_squared_relu.register_fake(_fake_like)
 
 
 @torch.library.custom_op("runnel::squared_relu_backward", mutates_args=(), device_types="cpu")
@@ -305,9 +307,7 @@ def _gelu_kernel(x: Tensor, bias_D: Tensor | None) -> Tensor:
 _gelu = torch.library.custom_op("runnel::gelu", _gelu_kernel, mutates_args=(), device_types="cpu")
 
 
-@_gelu.register_fake
-def _(x: Tensor, bias_D: Tensor | None) -> Tensor:
-    return x.new_empty(x.shape)
+_gelu.register_fake(_fake_like)
 
 
 @torch.library.custom_op("runnel::gelu_backward", mutates_args=(), device_types="cpu")

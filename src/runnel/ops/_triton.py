@@ -17,13 +17,12 @@ from runnel.ops._scan_op import HGRU, channels, define, empty_gradients
 
 PROGRAMS_PER_PROCESSOR = 8
 """how many blocks of channels and runs of time there should be for each multiprocessor"""
-SHORTEST_RUN = 512
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+# To the interpreter every tile costs as much, whatever its size.
+SHORTEST_RUN = 128 if INTERPRETED else 512
 """positions; time is not cut into shorter runs"""
-TILE = 1, 128
+TILE = (32, 64) if INTERPRETED else (1, 128)
 """positions and channels that a program scans at once; half the channels where numbers are wide"""
-INTERPRETED_TILE = 32, 64
-"""the same under the interpreter, to which every tile costs as much"""
-INTERPRETED_RUN = 128
 WARPS = 2
 """warps of a program"""
 STAGES = 4
@@ -40,7 +39,7 @@ def unavailable_reason() -> str:
     """Why not; empty when it is available."""
     if importlib.util.find_spec("triton") is None:
         return "no Triton: install a GPU build of torch"
-    if not torch.cuda.is_available() and not _interpreted():
+    if not torch.cuda.is_available() and not INTERPRETED:
         return "no GPU (Triton's interpreter, TRITON_INTERPRET=1, is for tests)"
     return ""
 
@@ -71,10 +70,6 @@ def supports(op: str, first: torch.dtype, second: torch.dtype) -> bool:
     return True
 
 
-def _interpreted() -> bool:
-    return os.environ.get("TRITON_INTERPRET") == "1"
-
-
 @cache
 def _kernels() -> ModuleType:
     from runnel.ops import _triton_kernels
@@ -95,13 +90,10 @@ class _Plan(NamedTuple):
 def _plan(states: Tensor) -> _Plan:
     B, T, E = states.shape
     wide = states.is_complex() or states.dtype == torch.float64
-    on_device = states.is_cuda
-    positions, width = TILE if on_device else INTERPRETED_TILE
-    shortest = SHORTEST_RUN if on_device else INTERPRETED_RUN
-    width = width // 2 if wide else width
+    positions, width = TILE[0], TILE[1] // 2 if wide else TILE[1]
     blocks = B * -(-E // width)
     wanted = PROGRAMS_PER_PROCESSOR * _processors(states.device)
-    runs = max(1, min(-(-wanted // max(blocks, 1)), T // shortest))
+    runs = max(1, min(-(-wanted // max(blocks, 1)), T // SHORTEST_RUN))
     span = -(-T // runs)
     span = -(-span // positions) * positions
     return _Plan(positions, width, -(-T // span), span, blocks)

@@ -104,7 +104,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> BPETokenizer:
     except ModuleNotFoundError:
         raise InputError(
             "expected the `tokenizers` library, which trains bpe:N; got none installed; "
-            "pip install 'runnel[data]'"
+            "pip install tokenizers"
         ) from None
     trainer = library.trainers.BpeTrainer(
         vocab_size=vocab_size - 1,
