@@ -11,7 +11,7 @@ from typing import Any
 from runnel.storage import checkpoint as checkpoints
 from torture import child, tiny
 from torture.bench import Bench, Part
-from torture.resume import At
+from torture.steps import at
 
 FILES = (checkpoints.MODEL, checkpoints.TRAINING, checkpoints.STATE, checkpoints.MANIFEST)
 _SEAL = b'"runnel"'
@@ -39,7 +39,7 @@ def killed_run(text: Path, out: Path) -> list[str]:
 
     def die_after_seven() -> None:
         loop: Any = importlib.import_module("runnel.training.loop")
-        loop.choose_progress = lambda quiet: At(7, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        loop.choose_progress = lambda quiet: at(7, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
     status = child.command(words, die_after_seven).code
     assert status == child.KILLED, status

@@ -11,25 +11,25 @@ import signal
 import struct
 import time
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import pytest
 import torch
 
 from runnel.storage.checkpoint import Checkpoint
 from runnel.storage.run import RunDirectory
-from runnel.training import Progress, Recipe, train
-from runnel.training.schedule import Budget, Spent
+from runnel.training import Recipe, train
 from torture import child, tiny
 from torture.bench import Bench, Part
 from torture.essence import differences, orphans
+from torture.steps import OnSteps
 
 STEPS, INTERVAL = 80, 10
 _LAYOUT = struct.Struct("4q")
 
 
 @final
-class Notes(Progress):
+class Notes:
     """What a process has done so far, readable after its death."""
 
     def __init__(self) -> None:
@@ -46,19 +46,6 @@ class Notes(Progress):
     def put(self, place: int, number: int) -> None:
         struct.pack_into("q", self._memory, 8 * place, number)
 
-    def start(self, heading: str, budget: Budget, measure: str) -> None: ...
-
-    def step(self, spent: Spent) -> None:
-        self.put(0, spent.steps)
-
-    def line(self, line: dict[str, Any]) -> None: ...
-
-    def sample(self, text: str) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-    def stop(self) -> None: ...
-
 
 def _train(recipe: Recipe, out: Path, notes: Notes) -> int:
     save = RunDirectory.save
@@ -70,7 +57,8 @@ def _train(recipe: Recipe, out: Path, notes: Notes) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunDirectory, "save", noted)
-        train(recipe, out, device="cpu", progress=notes)
+        watched = OnSteps(lambda spent: notes.put(0, spent.steps))
+        train(recipe, out, device="cpu", progress=watched)
     return 0
 
 

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import torch
 
@@ -20,10 +20,10 @@ from runnel.configuration import fields, override, to_plain
 from runnel.recipes import RECIPES
 from runnel.storage import checkpoint as checkpoints
 from runnel.training import Progress, Recipe, train
-from runnel.training.schedule import Budget, Spent
 from torture import child, tiny
 from torture.bench import Bench, Part
 from torture.essence import differences
+from torture.steps import at
 
 OPTIONS = ("dropout", "accumulation", "epoch wrap", "bfloat16")
 STEPS = 9
@@ -45,28 +45,6 @@ _LARGEST = {
     "stages": 2,
     "rank": 2,
 }
-
-
-@final
-class At(Progress):
-    """Does something after so many steps."""
-
-    def __init__(self, step: int, act: Any) -> None:
-        self._step, self._act = step, act
-
-    def start(self, heading: str, budget: Budget, measure: str) -> None: ...
-
-    def step(self, spent: Spent) -> None:
-        if spent.steps == self._step:
-            self._act()
-
-    def line(self, line: dict[str, Any]) -> None: ...
-
-    def sample(self, text: str) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 def write_sources(folder: Path) -> None:
@@ -163,7 +141,7 @@ def _disturbed(bench: Bench, recipe: Recipe, what: str, out: Path) -> None:
         (8, _interrupt, signal.SIGTERM),
         (0, None, 0),
     ):
-        progress = At(step, act) if act else None
+        progress = at(step, act) if act else None
         status = child.run(partial(_train, recipe, out, progress))
         if not bench.check(status == expected, f"{what}: status {status} after step {step}"):
             return

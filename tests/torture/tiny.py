@@ -70,9 +70,8 @@ def quickly() -> Iterator[None]:
 def machine() -> dict[str, Any]:
     """What ran it."""
     import os
-    import platform
 
-    from runnel.training.card import _processor
+    from runnel.bench.measure import machine as measured
 
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
@@ -81,11 +80,7 @@ def machine() -> dict[str, Any]:
         text=True,
         check=False,
     )
-    return {
-        "processor": _processor(),
+    return measured() | {
         "cores": len(os.sched_getaffinity(0)),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
         "commit": commit.stdout.strip(),
     }

@@ -5,46 +5,22 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import pytest
-import torch
 
 from runnel.inference import evaluate
 from runnel.storage import checkpoint as checkpoints
 from runnel.training import OptimizerConfig, Progress, Recipe, Result, ScheduleConfig, train
 from runnel.training.run import Run
-from runnel.training.schedule import Budget, Spent
+from torture.essence import differences
+from torture.steps import at
 
 MakeRecipe = Callable[..., Recipe]
-
-_CLOCKED = {"seconds", "tokens_per_second"}
 
 
 class Killed(BaseException):
     """Stands in for a process that ends without a word."""
-
-
-@final
-class Disturb(Progress):
-    """Does something after so many steps."""
-
-    def __init__(self, step: int, act: Callable[[], None]) -> None:
-        self._step, self._act = step, act
-
-    def start(self, heading: str, budget: Budget, measure: str) -> None: ...
-
-    def step(self, spent: Spent) -> None:
-        if spent.steps == self._step:
-            self._act()
-
-    def line(self, line: dict[str, Any]) -> None: ...
-
-    def sample(self, text: str) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 def _interrupt() -> None:
@@ -57,28 +33,6 @@ def _kill() -> None:
 
 def _run(recipe: Recipe, out: Path, progress: Progress | None = None) -> Result:
     return train(recipe, out, device="cpu", quiet=True, progress=progress)
-
-
-def _essence(out: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor], bytes, str]:
-    """Everything of a run but the times that its steps took."""
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    lines = [{k: v for k, v in line.items() if k not in _CLOCKED} for line in lines]
-    latest = (out / "checkpoints" / "latest").read_text().strip()
-    last = checkpoints.read(out / "checkpoints" / latest)
-    state = last.training | {f"model.{n}": t for n, t in last.model.items()}
-    weights = (out / "model.safetensors").read_bytes()
-    return lines, state, weights, (out / "samples.md").read_text()
-
-
-def _assert_same(one: Path, other: Path) -> None:
-    lines, state, weights, samples = _essence(one)
-    other_lines, other_state, other_weights, other_samples = _essence(other)
-    assert lines == other_lines
-    assert state.keys() == other_state.keys()
-    for name, tensor in state.items():
-        assert torch.equal(tensor, other_state[name]), name
-    assert weights == other_weights
-    assert samples == other_samples
 
 
 _MUON = OptimizerConfig(kind="muon")
@@ -108,16 +62,16 @@ def test_interrupted_and_killed_equals_undisturbed(
     recipe = make_recipe(prompts=("the ",), save_every=3, **options)
     _run(recipe, tmp_path / "whole")
     out = tmp_path / "broken"
-    first = _run(recipe, out, Disturb(2, _interrupt))
+    first = _run(recipe, out, at(2, _interrupt))
     assert (first.interrupted_by, first.steps) == (signal.SIGINT, 2)
     assert not (out / "model.safetensors").exists()
     with pytest.raises(Killed):
-        _run(recipe, out, Disturb(8, _kill))
-    second = _run(recipe, out, Disturb(10, _interrupt))
+        _run(recipe, out, at(8, _kill))
+    second = _run(recipe, out, at(10, _interrupt))
     assert second.steps == 10
     last = _run(recipe, out)
     assert last.interrupted_by is None
-    _assert_same(tmp_path / "whole", out)
+    assert differences(tmp_path / "whole", out) == []
 
 
 # It grows before steps 5 and 9.
@@ -129,11 +83,11 @@ def test_killed_beside_a_growth_equals_undisturbed(
     _run(recipe, tmp_path / "whole")
     out = tmp_path / "broken"
     for moment in moments[:2]:
-        _run(recipe, out, Disturb(moment, _interrupt))
+        _run(recipe, out, at(moment, _interrupt))
     with pytest.raises(Killed):
-        _run(recipe, out, Disturb(moments[2], _kill))
+        _run(recipe, out, at(moments[2], _kill))
     _run(recipe, out)
-    _assert_same(tmp_path / "whole", out)
+    assert differences(tmp_path / "whole", out) == []
 
 
 def test_some_case_of_the_matrix_wraps_its_epoch(make_recipe: MakeRecipe, tmp_path: Path) -> None:
@@ -171,7 +125,7 @@ def test_an_interrupt_while_evaluating_aborts_it_and_a_resume_does_it_again(
         _run(recipe, tmp_path / "broken")
     monkeypatch.setattr("runnel.training.run.draw_loss", lambda *args, **options: "<svg/>")
     assert _run(recipe, tmp_path / "broken").interrupted_by is None
-    _assert_same(tmp_path / "whole", tmp_path / "broken")
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
 
 
 def test_an_interrupt_before_the_first_step_leaves_a_run_that_goes_on(
@@ -188,7 +142,7 @@ def test_an_interrupt_before_the_first_step_leaves_a_run_that_goes_on(
     assert _run(recipe, tmp_path / "broken").steps == 0
     monkeypatch.undo()
     _run(recipe, tmp_path / "broken")
-    _assert_same(tmp_path / "whole", tmp_path / "broken")
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
 
 
 def test_killed_before_the_first_checkpoint_it_starts_again(
@@ -197,10 +151,10 @@ def test_killed_before_the_first_checkpoint_it_starts_again(
     recipe = make_recipe(steps=6, save_every=0, evaluate_every=0)
     _run(recipe, tmp_path / "whole")
     with pytest.raises(Killed):
-        _run(recipe, tmp_path / "broken", Disturb(4, _kill))
+        _run(recipe, tmp_path / "broken", at(4, _kill))
     assert (tmp_path / "broken" / "metrics.jsonl").read_text() != ""
     _run(recipe, tmp_path / "broken")
-    _assert_same(tmp_path / "whole", tmp_path / "broken")
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
 
 
 def test_a_resumed_run_with_minutes_keeps_the_time_already_spent(
@@ -208,7 +162,7 @@ def test_a_resumed_run_with_minutes_keeps_the_time_already_spent(
 ) -> None:
     falling = ScheduleConfig(warmup=0.0)
     recipe = make_recipe(minutes=0.03, schedule=falling, evaluate_every=0, save_every=0)
-    first = _run(recipe, tmp_path, Disturb(8, _interrupt))
+    first = _run(recipe, tmp_path, at(8, _interrupt))
     assert first.interrupted_by == signal.SIGINT
     result = _run(recipe, tmp_path)
     assert result.steps > first.steps
@@ -225,7 +179,7 @@ def test_a_lost_best_checkpoint_is_said_and_the_last_stands_in(
 ) -> None:
     rising = ScheduleConfig(warmup=1.0)
     recipe = make_recipe(steps=12, learning_rate=3.0, schedule=rising, evaluate_every=2)
-    _run(recipe, tmp_path, Disturb(11, _interrupt))
+    _run(recipe, tmp_path, at(11, _interrupt))
     best = (tmp_path / "checkpoints" / "best").read_text().strip()
     assert int(best.removeprefix("step-")) < 11
     with (tmp_path / "checkpoints" / best / "model.safetensors").open("ab") as file:
@@ -242,13 +196,13 @@ def test_the_best_so_far_survives_an_interrupt(make_recipe: MakeRecipe, tmp_path
     best = _run(recipe, tmp_path / "whole").best_step
     assert best is not None
     assert best < 9
-    _run(recipe, tmp_path / "broken", Disturb(9, _interrupt))
+    _run(recipe, tmp_path / "broken", at(9, _interrupt))
     _run(recipe, tmp_path / "broken")
-    _assert_same(tmp_path / "whole", tmp_path / "broken")
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
 
 
 def test_two_undisturbed_runs_are_equal(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = make_recipe(dropout=0.2, prompts=("the ",))
     for name in ("one", "other"):
         _run(recipe, tmp_path / name)
-    _assert_same(tmp_path / "one", tmp_path / "other")
+    assert differences(tmp_path / "one", tmp_path / "other") == []
