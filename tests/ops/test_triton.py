@@ -107,20 +107,45 @@ def test_empty(triton: ModuleType) -> None:
 def test_a_device_that_computes_wrongly_falls_back_loudly(
     triton: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_triton, "fault", lambda device: "wrong by 1")
+    """Each op by itself."""
+    monkeypatch.setattr(_triton, "fault", lambda device, op: "off by 1" * (op == "hgru_scan"))
     ops._gpu_backend.cache_clear()
-    with pytest.warns(RuntimeWarning, match="wrong by 1"):
-        assert ops.backend_for("cuda") == "torch"
-    monkeypatch.setattr(_triton, "fault", lambda device: "")
-    ops._gpu_backend.cache_clear()
+    with pytest.warns(RuntimeWarning, match=r"kernels of hgru_scan fail .*off by 1.*plain torch"):
+        assert ops.backend_for("cuda", "hgru_scan") == "torch"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ops.backend_for("cuda") == "triton"
+    assert ops.shortcoming("cuda", "hgru_scan") == "off by 1"
+    assert ops.shortcoming("cuda") == ""
     ops._gpu_backend.cache_clear()
 
 
-def test_the_fault_finder_finds_none_here(triton: ModuleType) -> None:
-    assert _triton.fault("cpu" if INTERPRETED else "cuda") == ""
+@pytest.mark.parametrize("op", ["mingru_scan", "hgru_scan"])
+def test_the_fault_finder_finds_none_here(triton: ModuleType, op: str) -> None:
+    before = torch.get_rng_state()
+    with torch.inference_mode():
+        assert _triton.fault("cpu" if INTERPRETED else "cuda", op) == ""
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_fault_finder_tells_what_it_finds(
+    triton: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = "cpu" if INTERPRETED else "cuda"
+    scan = _triton.mingru_scan
+    _triton.fault.cache_clear()
+    monkeypatch.setattr(_triton, "mingru_scan", lambda *x: [y * 1.01 for y in scan(*x)])
+    assert _triton.fault(device).startswith("mingru_scan is off by ")
+    _triton.fault.cache_clear()
+    monkeypatch.setattr(_triton, "_kernels", lambda: 1 // 0)
+    assert _triton.fault(device, "linear_scan").startswith("ZeroDivisionError: ")
+    _triton.fault.cache_clear()
+
+
+def test_more_positions_than_32_bits_count_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"expected at most 2,147,479,552 .*got T=2,147,483,648"):
+        _triton._plan(torch.empty(1, 2**31, 1, device="meta"))
+    assert _triton._plan(torch.empty(1, _triton.LONGEST, 1, device="meta")).runs > 0
 
 
 @full

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from runnel.data import open_corpus
 from runnel.errors import DivergedError, InputError
@@ -107,8 +107,8 @@ def _break_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """From some step on the optimizer makes a weight infinite."""
     plain, calls = Optimizers.step, []
 
-    def broken(self: Optimizers, factor: float) -> None:
-        plain(self, factor)
+    def broken(self: Optimizers, factor: float, gate: Tensor | None) -> None:
+        plain(self, factor, gate)
         calls.append(factor)
         if len(calls) >= step:
             next(iter(self._adamw_weights.values())).data.view(-1)[0] = torch.inf

@@ -31,14 +31,14 @@ def test_seconds_are_due_once_a_mark_is_passed_however_long_the_step() -> None:
 
 def test_a_line_holds_means_since_the_last_one() -> None:
     ledger = Ledger()
-    ledger.add(Step(loss=4.0, gradient_norm=1.0, learning_rate=0.1))
-    ledger.add(Step(loss=2.0, gradient_norm=2.0, learning_rate=0.2))
+    ledger.add(Step(number=1, loss=4.0, gradient_norm=1.0, learning_rate=0.1))
+    ledger.add(Step(number=2, loss=2.0, gradient_norm=2.0, learning_rate=0.2))
     first = ledger.line(Spent(2, 200, 4.0))
     assert (first["loss"], first["gradient_norm"], first["learning_rate"]) == (3.0, 1.5, 0.2)
     assert first["tokens_per_second"] == 50.0
     restored = Ledger(**ledger.plain())
     for one in (ledger, restored):
-        one.add(Step(loss=1.0, gradient_norm=3.0, learning_rate=0.3))
+        one.add(Step(number=3, loss=1.0, gradient_norm=3.0, learning_rate=0.3))
         second = one.line(Spent(3, 300, 4.5))
         assert (second["loss"], second["gradient_norm"]) == (1.0, 3.0)
         assert second["tokens_per_second"] == 200.0

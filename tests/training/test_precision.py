@@ -40,7 +40,20 @@ def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="expected a device of auto, cpu, cuda; got 'gpu'"):
         choose_device("gpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     assert choose_device("auto") == torch.device("cuda")
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(InputError, match=r"one of the 2 CUDA devices .* got cuda:2"):
+        choose_device("cuda:2")
+
+
+def test_a_gpu_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: False)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "Old One")
+    assert choose_precision("auto", gpu) == choose_precision("float32", gpu) == torch.float32
+    with pytest.raises(InputError, match="Old One has none; try --precision float32"):
+        choose_precision("bfloat16", gpu)
 
 
 @pytest.mark.parametrize("name", ["cuda:x", "cudax", "cpu:0:0"])

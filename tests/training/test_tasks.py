@@ -16,6 +16,7 @@ from runnel.tasks.loader import TaskLoader
 from runnel.tasks.selective_copying import SelectiveCopying
 from runnel.tasks.task import padded
 from runnel.training import OptimizerConfig, Recipe, train
+from runnel.training.feed import as_tensors
 from runnel.training.loop import resolve
 from runnel.training.subject import open_subject
 from runnel.training.trainer import Trainer
@@ -54,7 +55,7 @@ def test_only_answers_count_and_padding_never_does(recipe: Recipe) -> None:
     trainer = _trainer(exact)
     rows = [np.array([1, 3, 4]), np.array([1, 2, 3, 3, 1, 4, 4])]
     batch = padded(rows, [2, 4])
-    loss = trainer._learn(batch)
+    loss = trainer._learn(as_tensors(batch))
     gradients = [p.grad.clone() for p in trainer.model.parameters() if p.grad is not None]
     trainer.model.zero_grad()
     apart = []
@@ -71,7 +72,8 @@ def test_only_answers_count_and_padding_never_does(recipe: Recipe) -> None:
     filled_BT = np.where(batch.tokens_BT == 0, 3, batch.tokens_BT)
     filled_BT[:, 0] = 0
     trainer.model.zero_grad()
-    assert torch.equal(trainer._learn(Batch(filled_BT, batch.targets_BT, batch.reset_BT)), loss)
+    filled = as_tensors(Batch(filled_BT, batch.targets_BT, batch.reset_BT))
+    assert torch.equal(trainer._learn(filled), loss)
 
 
 def test_a_run_learns_the_task_and_says_how_well(recipe: Recipe, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_clipping_bounds_the_gradient_that_moves_the_weights(
         trainer = _trainer(make_recipe(optimizer=OptimizerConfig(clip=clip)), subject)
         parameters = list(trainer.model.parameters())
 
-        def note(factor: float, parameters: Any = parameters) -> None:
+        def note(factor: float, gate: None, parameters: Any = parameters) -> None:
             gradients = [p.grad for p in parameters if p.grad is not None]
             norms.append(float(torch.nn.utils.get_total_norm(gradients)))
 

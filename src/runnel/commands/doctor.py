@@ -14,6 +14,8 @@ def declare(_parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; exit 1 if a backend that is in use computes wrongly."""
+    import warnings
+
     import torch
 
     import runnel
@@ -31,15 +33,22 @@ def run(args: argparse.Namespace) -> int:
         if b == "torch" or native.available()
         for o in selftest.run(b)
     ]
-    tests += [o for d in devices[1:] for o in selftest.run(ops.backend_for(d), d)]
+    with warnings.catch_warnings():
+        # What they say stands in the table below.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        chosen = {d: {op: ops.backend_for(d, op) for op in selftest.OPS} for d in devices}
+    tests += [selftest.one(b, op, d) for d in devices[1:] for op, b in chosen[d].items()]
     passed = all(test.passed for test in tests)
     found = {
         "runnel": runnel.__version__,
         "machine": machine(),
         "devices": {
             d: {
-                "backend": ops.backend_for(d),
+                "backend": chosen[d]["mingru_scan"],
                 "precision": str(choose_precision("auto", torch.device(d))).removeprefix("torch."),
+                "plain_torch": {
+                    op: ops.shortcoming(d, op) for op, b in chosen[d].items() if b == "torch"
+                },
             }
             for d in devices
         },
@@ -72,6 +81,9 @@ def _print(found: dict[str, Any]) -> None:
     for device, chosen in found["devices"].items():
         rows.append((device, f"backend {chosen['backend']}, precision {chosen['precision']}"))
     print_table(rows)
+    for device, chosen in found["devices"].items():
+        for op, reason in chosen["plain_torch"].items():
+            print(f"{device} computes {op} by plain torch, many times slower: {reason}")
     print("\nself-test: values and gradients in float32 against the float64 loop")
     print_table(
         [

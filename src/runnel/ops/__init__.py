@@ -28,21 +28,29 @@ __all__ = ["BACKENDS", "backend_for", "hgru_scan", "linear_scan", "mingru_scan",
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def backend_for(device: torch.device | str) -> str:
-    """The name of the backend that the ops use on a device, for dtypes that it covers."""
+def backend_for(device: torch.device | str, op: str = "mingru_scan") -> str:
+    """The name of the backend that an op uses on a device, for dtypes that it covers."""
     kind = torch.device(device).type
     if kind == "cpu":
         return "native" if _native.available() else "torch"
-    return _gpu_backend(kind) if kind == "cuda" and _triton.available() else "torch"
+    return _gpu_backend(kind, op) if kind == "cuda" and _triton.available() else "torch"
+
+
+def shortcoming(device: torch.device | str, op: str = "mingru_scan") -> str:
+    """Why an op is computed by plain torch on a device; empty where it is not."""
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return _native.unavailable_reason()
+    return _triton.unavailable_reason() or _triton.fault(kind, op)
 
 
 @cache
-def _gpu_backend(kind: str) -> str:
-    fault = _triton.fault(kind)
+def _gpu_backend(kind: str, op: str) -> str:
+    fault = _triton.fault(kind, op)
     if fault:
         warnings.warn(
-            f"runnel's Triton kernels fail on this {kind} device ({fault}); using plain torch, "
-            "which is many times slower",
+            f"runnel's Triton kernels of {op} fail on this {kind} device ({fault}); using plain "
+            "torch, which is many times slower",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -50,7 +58,7 @@ def _gpu_backend(kind: str) -> str:
 
 
 def _backend(op: str, first: Tensor, second: Tensor) -> ModuleType:
-    name = backend_for(first.device)
+    name = backend_for(first.device, op)
     if name == "native" and not _native.supports(op, first.dtype, second.dtype):
         name = "torch"
     return BACKENDS[name]

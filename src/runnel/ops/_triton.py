@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from runnel.ops import _torch
 from runnel.ops._check import accumulation_dtype, real_dtype
 from runnel.ops._scan_op import HGRU, channels, define, empty_gradients
 
@@ -23,6 +22,8 @@ SHORTEST_RUN = 128 if INTERPRETED else 512
 """positions; time is not cut into shorter runs"""
 TILE = (32, 64) if INTERPRETED else (1, 128)
 """positions and channels that a program scans at once; half the channels where numbers are wide"""
+LONGEST = 2**31 - 2**12
+"""positions that a kernel counts in 32 bits, the end of its last tile included"""
 WARPS = 2
 """warps of a program"""
 STAGES = 4
@@ -45,24 +46,18 @@ def unavailable_reason() -> str:
 
 
 @cache
-def fault(device: str) -> str:
-    """What is wrong with the kernels on a device, by a small trial of them; empty when nothing."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.inference_mode(False):
-        gate, candidate = torch.randn(2, 2, 37, 5, generator=generator)
-    outcomes = []
-    for scan, place in ((_torch.mingru_scan, "cpu"), (mingru_scan, device)):
+def fault(device: str, op: str = "mingru_scan") -> str:
+    """What is wrong with an op's kernels on a device, by a small trial; empty when nothing."""
+    from runnel.ops import selftest
+
+    # The first to ask may be a caller who wants no gradients, and whose dice are not ours.
+    asked = (torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]))
+    with asked[0], asked[1], asked[2]:
         try:
-            # The first to ask may be a caller who wants no gradients.
-            with torch.inference_mode(False), torch.enable_grad():
-                leaves = [x.to(place).requires_grad_() for x in (gate, candidate)]
-                states, last = scan(*leaves)
-                grads = torch.autograd.grad(states.sum() + last.sum(), leaves)
+            found = selftest.one("triton", op, device, (2, 37, 5))
         except Exception as error:
             return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        outcomes.append([x.detach().cpu() for x in (states, *grads)])
-    off = max((a - b).abs().max().item() for a, b in zip(*outcomes, strict=True))
-    return "" if off < 1e-4 else f"off by {off:.1e} from plain torch"
+    return "" if found.passed else f"{op} is off by {found.error:.1e}"
 
 
 def supports(op: str, first: torch.dtype, second: torch.dtype) -> bool:
@@ -89,6 +84,11 @@ class _Plan(NamedTuple):
 
 def _plan(states: Tensor) -> _Plan:
     B, T, E = states.shape
+    if T > LONGEST:
+        raise ValueError(
+            f"scans on a GPU: expected at most {LONGEST:,} positions, which 32 bits count; got "
+            f"T={T:,}; cut the sequence and carry the state over"
+        )
     wide = states.is_complex() or states.dtype == torch.float64
     positions, width = TILE[0], TILE[1] // 2 if wide else TILE[1]
     blocks = B * -(-E // width)

@@ -10,6 +10,7 @@ from torch import Tensor
 from runnel import ops
 
 _SHAPE = (3, 257, 33)
+OPS = ("linear_scan", "mingru_scan", "minlstm_scan", "hgru_scan")
 _TOLERANCE = 1e-4
 
 
@@ -29,23 +30,27 @@ class Outcome(NamedTuple):
 
 def run(backend: str, device: str = "cpu") -> list[Outcome]:
     """Test values and gradients of every op of a backend on a device, with resets and a state."""
-    outcomes = []
-    for op in ("linear_scan", "mingru_scan", "minlstm_scan", "hgru_scan"):
-        inputs = _inputs(op)
-        wanted = _values_and_gradients("reference", op, [x.double() for x in inputs], "cpu")
-        found = _values_and_gradients(backend, op, [x.float() for x in inputs], device)
-        errors = [
-            ((f.double().cpu() - w).abs().max() / w.abs().max()).nan_to_num(torch.inf).item()
-            for f, w in zip(found, wanted, strict=True)
-        ]
-        outcomes.append(Outcome(backend, op, max(errors)))
-    return outcomes
+    return [one(backend, op, device) for op in OPS]
 
 
-def _inputs(op: str) -> list[Tensor]:
-    batch, _, inner = _SHAPE
+def one(
+    backend: str, op: str, device: str = "cpu", shape: tuple[int, int, int] = _SHAPE
+) -> Outcome:
+    """Test one op of a backend over inputs of a shape (B, T, E)."""
+    inputs = _inputs(op, shape)
+    wanted = _values_and_gradients("reference", op, [x.double() for x in inputs], "cpu")
+    found = _values_and_gradients(backend, op, [x.float() for x in inputs], device)
+    errors = [
+        ((f.double().cpu() - w).abs().max() / w.abs().max()).nan_to_num(torch.inf).item()
+        for f, w in zip(found, wanted, strict=True)
+    ]
+    return Outcome(backend, op, max(errors))
+
+
+def _inputs(op: str, shape: tuple[int, int, int]) -> list[Tensor]:
+    batch, _, inner = shape
     sequences = {"linear_scan": 2, "mingru_scan": 2, "minlstm_scan": 3, "hgru_scan": 2}[op]
-    inputs = [torch.randn(_SHAPE) for _ in range(sequences)]
+    inputs = [torch.randn(shape) for _ in range(sequences)]
     if op == "linear_scan":
         inputs[0] = torch.sigmoid(inputs[0])
     if op == "hgru_scan":
@@ -58,8 +63,9 @@ def _values_and_gradients(
 ) -> tuple[Tensor, ...]:
     leaves = [x.to(device).requires_grad_(True) for x in inputs]
     *sequences, initial_BE = leaves
-    reset_BT = torch.zeros(_SHAPE[:2], dtype=torch.bool, device=device)
-    reset_BT[0, 5] = reset_BT[2, 100] = True
+    batch, time = sequences[0].shape[:2]
+    reset_BT = torch.zeros(batch, time, dtype=torch.bool, device=device)
+    reset_BT[0, 5] = reset_BT[-1, 2 * time // 5] = True
     theta = (None,) if op == "hgru_scan" else ()
     run_op = getattr(ops.BACKENDS[backend], op)
     states, last = run_op(*sequences, *theta, initial_BE, reset_BT)

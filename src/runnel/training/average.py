@@ -24,10 +24,13 @@ class Average:
         self._means = {n: p.detach().clone() for n, p in self._weights.items()}
 
     @torch.no_grad()
-    def update(self, steps: int) -> None:
-        """Take in the weights after `steps` steps."""
+    def update(self, steps: int, gate: Tensor | None = None) -> None:
+        """Take in the weights after `steps` steps, unless the gate (one truth value) is shut."""
         keep = min(self.decay, (1 + steps) / (10 + steps))
         means, weights = list(self._means.values()), list(self._weights.values())
+        if gate is not None:
+            # A mean that moves towards itself stays.
+            weights = [torch.where(gate, w, m) for w, m in zip(weights, means, strict=True)]
         torch._foreach_lerp_(means, weights, 1 - keep)
 
     @contextmanager

@@ -125,9 +125,15 @@ class TrainingConfig:
     spike: float = 6.0
     """losses so many standard deviations above their running mean are reported; 0: never"""
     skip_spikes: bool = False
-    """leave the weights as they are at such a step, and go on with the next"""
+    """leave the weights as they are at such a step, and go on with the next; on a GPU each step is
+    then waited for"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 where the hardware multiplies it faster, else float32"""
+    compile: Literal["auto", "never", "always"] = "auto"
+    """through torch.compile: auto: on a GPU, unless the budget is under ten minutes"""
+    deterministic: bool = False
+    """a GPU's kernels repeat to the bit, so that a resumed run equals an undisturbed one, as on a
+    CPU it always does; slower"""
     recompute: bool = False
     """keep only the blocks' inputs for the backward pass: half the memory, a third more time"""
     log_every: int | str = 10
@@ -157,6 +163,11 @@ class TrainingConfig:
             Interval.parse(getattr(self, name))
         if not 0 <= self.spike < math.inf:
             raise InputError(f"training.spike must be finite and not negative; got {self.spike}")
+        if self.deterministic and self.compile == "always":
+            raise InputError(
+                "training.deterministic wants kernels that are not chosen by their times; got "
+                "training.compile=always; leave one of them out"
+            )
         if not 0 <= self.average < 1:
             raise InputError(f"training.average must lie in [0, 1); got {self.average}")
         rates = (self.learning_rate, self.optimizer.matrix_learning_rate)

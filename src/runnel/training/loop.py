@@ -12,6 +12,7 @@ from runnel.storage.run import RunDirectory, holds_run
 from runnel.training import randomness
 from runnel.training.allocator import keep_freed_memory
 from runnel.training.config import Recipe
+from runnel.training.determinism import deterministic
 from runnel.training.precision import choose_device
 from runnel.training.progress import Progress, choose_progress
 from runnel.training.resume import check_same_run
@@ -57,8 +58,9 @@ def train(
     """Train `recipe` into the run directory `out` until its budget is spent.
 
     A run that `out` already holds is gone on with if its configuration is the same or its budget
-    shorter; `resume` says whether it may (auto), must not (never) or must be there (must). On a CPU
-    a budget in steps or tokens then ends bit for bit where an undisturbed run would have. Raises
+    shorter; `resume` says whether it may (auto), must not (never) or must be there (must). On a
+    CPU, and on a GPU with `training.deterministic`, a budget in steps or tokens then ends bit for
+    bit where an undisturbed run would have. Raises
     InputError before anything is written, DivergedError at the first loss or gradient that is not
     finite, DiskError when saving fails; the last good checkpoint stays in each case.
     """
@@ -73,7 +75,8 @@ def train(
     recipe = resolve(recipe, subject)
     shown = progress if progress is not None else choose_progress(quiet)
     signals = Signals()
-    with randomness.own_generators(place), signals.watch():
+    repeats = deterministic(recipe.training.deterministic, place)
+    with repeats, randomness.own_generators(place), signals.watch():
         trainer = Trainer(recipe, subject, place)
         directory, checkpoint, longer = _open(out, recipe, subject, resume, shown)
         with directory:

@@ -2,6 +2,7 @@
 
 # B batch, T time, V vocabulary, N positions
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,21 +10,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from runnel.data.loader import IGNORED
-from runnel.models.model import Model
 from runnel.training.precision import autocast
 
-# Numbers of one piece of the logits in float32, of which two lie in a core's cache.
-_PIECE = 2**17
+# Numbers of one piece of the logits in float32: two of them lie in a core's cache, and a GPU is
+# busy for longer than it takes to start the kernels of the next.
+_PIECE = {"cpu": 2**17, "cuda": 2**26}
 
 
 def next_token_loss(
-    model: Model[Any],
+    model: Callable[..., tuple[Tensor, Any]],
     tokens_BT: Tensor,
     targets_BT: Tensor,
     reset_BT: Tensor | None,
     dtype: torch.dtype,
 ) -> Tensor:
-    """The mean cross-entropy (nats/token), matrix products in `dtype`, the loss in float32."""
+    """The mean cross-entropy (nats/token), matrix products in `dtype`, the loss in float32.
+
+    `model` may be any function with the signature of a model's forward.
+    """
     with autocast(dtype, tokens_BT.device):
         logits_BTV, _ = model(tokens_BT, None, reset_BT)
     return cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten())
@@ -46,7 +50,7 @@ class _CrossEntropy(torch.autograd.Function):
         wide = torch.promote_types(logits_NV.dtype, torch.float32)
         grad_NV = torch.empty_like(logits_NV)
         losses_N = logits_NV.new_empty(count, dtype=wide)
-        rows = max(1, _PIECE // vocabulary)
+        rows = max(1, _PIECE.get(logits_NV.device.type, _PIECE["cuda"]) // vocabulary)
         counted_N = targets_N != IGNORED
         answers = counted_N.sum().to(wide)
         # What does not count is divided by infinity: no pass of its own, and no other rounding.
@@ -65,4 +69,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (grad_NV,) = ctx.saved_tensors
-        return (grad_NV if grad == 1 else grad_NV * grad.to(grad_NV.dtype)), None
+        if grad.device.type == "cpu":
+            return (grad_NV if grad == 1 else grad_NV * grad.to(grad_NV.dtype)), None
+        # To look at it would be to wait for the device.
+        return grad_NV.mul_(grad.to(grad_NV.dtype)), None

@@ -78,21 +78,32 @@ class Muon:
         ]
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """Move every matrix against its orthogonalised momentum (Nesterov's form)."""
+    def step(self, learning_rate: float, gate: Tensor | None = None) -> None:
+        """Move every matrix against its orthogonalised momentum (Nesterov's form).
+
+        With a gate, one truth value, nothing moves where it is false, whatever the gradients hold.
+        """
+        keep: float | Tensor = 1 - learning_rate * self.weight_decay
+        if gate is not None:
+            keep = torch.where(gate, keep, 1.0)
         for group, momentum_NRC in zip(self._groups, self._momenta_NRC, strict=True):
             grads = [m.grad if m.grad is not None else torch.zeros_like(m) for m in group.values()]
             grad_NRC = torch.stack([_wide(grad) for grad in grads])
+            if gate is not None:
+                # A momentum that moves towards itself stays.
+                grad_NRC = torch.where(gate, grad_NRC, momentum_NRC)
             momentum_NRC.lerp_(grad_NRC, 1 - self.momentum)
             ahead_NRC = grad_NRC.lerp_(momentum_NRC, self.momentum)
             update_NRC = orthogonalize(ahead_NRC.to(self.dtype)).to(momentum_NRC.dtype)
+            if gate is not None:
+                update_NRC = torch.where(gate, update_NRC, 0.0)
             matrices = list(group.values())
             updates = [
                 u if m.shape[0] <= m.shape[1] else u.mT
                 for m, u in zip(matrices, update_NRC.unbind(), strict=True)
             ]
             scale = 0.2 * math.sqrt(max(matrices[0].shape))
-            torch._foreach_mul_(matrices, 1 - learning_rate * self.weight_decay)
+            torch._foreach_mul_(matrices, keep)
             torch._foreach_add_(matrices, updates, alpha=-learning_rate * scale)
 
     def momenta(self) -> dict[str, Tensor]:

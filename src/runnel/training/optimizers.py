@@ -85,12 +85,19 @@ class Optimizers:
             dtype=dtype,
         )
 
-    def step(self, factor: float) -> None:
-        """Move every weight along its gradient, at `factor` of the peak learning rates."""
+    def step(self, factor: float, gate: Tensor | None = None) -> None:
+        """Move every weight along its gradient, at `factor` of the peak learning rates.
+
+        With a gate, one truth value on the device, weights and moments stay as they are where it is
+        false, whatever the gradients hold; where it is true the step is the same to the bit. That
+        asks for a fused AdamW.
+        """
         for group in self._adamw.param_groups:
             group["lr"] = self.config.learning_rate * factor
+        # What torch's GradScaler hands to a fused optimizer: 1 leaves everything as it is.
+        self._adamw.found_inf = None if gate is None else (~gate).float()  # type: ignore[attr-defined]
         self._adamw.step()
-        self._muon.step(self.config.optimizer.matrix_learning_rate * factor)
+        self._muon.step(self.config.optimizer.matrix_learning_rate * factor, gate)
 
     def state(self) -> dict[str, Tensor]:
         """Every moment by name; the tensors are the optimizers' own."""

@@ -20,7 +20,13 @@ def choose_device(name: str) -> torch.device:
         )
     if name == "auto":
         name = "cuda" if available else "cpu"
-    return torch.device(name)
+    device = torch.device(name)
+    if device.index is not None and device.index >= torch.cuda.device_count():
+        raise InputError(
+            f"expected one of the {torch.cuda.device_count()} CUDA devices of this machine; got "
+            f"{name}; they are counted from cuda:0"
+        )
+    return device
 
 
 def fast_bfloat16(device: torch.device) -> bool:
@@ -37,7 +43,15 @@ def fast_bfloat16(device: torch.device) -> bool:
 def choose_precision(
     precision: Literal["auto", "float32", "bfloat16"], device: torch.device
 ) -> torch.dtype:
-    """The format of matrix products; weights, states, losses and moments stay in float32."""
+    """The format of matrix products; weights, states, losses and moments stay in float32.
+
+    InputError for bfloat16 on a GPU that has none; a CPU without it is slow at it, and no worse.
+    """
+    if precision == "bfloat16" and device.type == "cuda" and not fast_bfloat16(device):
+        raise InputError(
+            f"expected a GPU with bfloat16 for it; {torch.cuda.get_device_name(device)} has none; "
+            "try --precision float32"
+        )
     if precision == "auto":
         return torch.bfloat16 if fast_bfloat16(device) else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32

@@ -19,6 +19,7 @@ from runnel.training.growth import stage_of
 from runnel.training.ledger import Ledger, due
 from runnel.training.picture import draw_loss
 from runnel.training.progress import Progress
+from runnel.training.schedule import Spent
 from runnel.training.signals import Aborted, Signals
 from runnel.training.subject import Judgement, Subject
 from runnel.training.trainer import Step, Trainer, build_model, load_weights
@@ -102,30 +103,45 @@ class Run:
             try:
                 if self._owed:
                     self._evaluate(writer)
+                before = trainer.spent
                 while not trainer.budget.exhausted(trainer.spent):
                     if self._signals.received is not None:
                         raise Aborted
-                    before = trainer.spent
-                    step = trainer.step()
-                    self._ledger.add(step)
-                    if step.spike:
-                        self._report_spike(step)
-                    self._progress.step(trainer.spent)
-                    last = trainer.budget.exhausted(trainer.spent)
-                    if last or due(evaluation, before, trainer.spent):
+                    trainer.advance()
+                    if trainer.waits or self._is_noted(before, log, evaluation, save):
+                        self._take_in()
+                    after = trainer.spent
+                    self._progress.step(after)
+                    last = trainer.budget.exhausted(after)
+                    if last or due(evaluation, before, after):
                         self._owed = True
                         self._evaluate(writer)
-                    elif due(log, before, trainer.spent) or self._stage_is_new():
+                    elif due(log, before, after) or self._stage_is_new():
                         self._write_line({})
-                    if not last and due(save, before, trainer.spent):
+                    if not last and due(save, before, after):
                         self._save(writer)
+                    before = after
                 self._finish(writer)
             except Aborted:
+                self._take_in()
                 self._save(writer)
 
     def publish(self) -> None:
         """Write the best weights where everyone who loads this run finds them."""
         self._directory.publish(self._best_weights())
+
+    def _is_noted(self, before: Spent, *intervals: Interval) -> bool:
+        """Whether something has to be written down after the step that was just taken."""
+        after = self._trainer.spent
+        marked = any(due(interval, before, after) for interval in intervals)
+        return marked or self._trainer.budget.exhausted(after) or self._stage_is_new()
+
+    def _take_in(self) -> None:
+        """Count in what the steps so far measured; DivergedError if one was not finite."""
+        for step in self._trainer.measured():
+            self._ledger.add(step)
+            if step.spike:
+                self._report_spike(step)
 
     def _evaluate(self, writer: BackgroundWriter) -> None:
         """Judge the weights, write the line, the samples and the picture, and save a new best.
@@ -233,9 +249,7 @@ class Run:
 
     def _report_spike(self, step: Step) -> None:
         done = "skipped" if step.skipped else "training.skip_spikes=true would skip such steps"
-        self._progress.note(
-            f"step {self._trainer.spent.steps:,}: the loss jumped to {step.loss:.4f}; {done}"
-        )
+        self._progress.note(f"step {step.number:,}: the loss jumped to {step.loss:.4f}; {done}")
 
     def _stage_is_new(self) -> bool:
         return stage_of(self._trainer.model) != self._ledger.stage

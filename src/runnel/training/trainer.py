@@ -3,24 +3,25 @@
 # B sequences, T tokens of a sequence, V vocabulary
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from runnel.data.loader import Batch
 from runnel.errors import InputError
 from runnel.models.growing import GrowingModel
 from runnel.models.model import Model
 from runnel.training import growth, randomness
 from runnel.training.average import Average
-from runnel.training.config import Recipe
+from runnel.training.compiling import maybe_compiled
+from runnel.training.config import Recipe, TrainingConfig
 from runnel.training.divergence import diverged
+from runnel.training.feed import Placed, feed
 from runnel.training.loss import next_token_loss
 from runnel.training.memory import refuse_larger_batches, refuse_larger_models
 from runnel.training.optimizers import Optimizers
@@ -29,11 +30,16 @@ from runnel.training.schedule import Budget, Spent, rate
 from runnel.training.spikes import Spikes
 from runnel.training.subject import Subject
 
+# So many steps at most are under way before what they measured is read.
+_MOST_PENDING = 100
+
 
 @dataclass(frozen=True)
 class Step:
     """What one optimizer step measured."""
 
+    number: int
+    """counted from 1"""
     loss: float
     """mean over its tokens (nats/token)"""
     gradient_norm: float
@@ -46,16 +52,41 @@ class Step:
     """no weight was moved, because of the spike"""
 
 
+class _Taken(NamedTuple):
+    """A step whose measurements lie on the device, and what it takes to do it again."""
+
+    number: int
+    position: dict[str, Any]
+    generators: dict[str, Tensor]
+    learning_rate: float
+    numbers: Tensor
+    """the losses of its batches, and the norm of its gradient"""
+
+
+def waits(training: TrainingConfig, device: torch.device) -> bool:
+    """Whether a step is looked at before it moves the weights.
+
+    On a GPU nobody waits for that: the step moves them by nothing if it must not. To leave out
+    spikes somebody has to know them.
+    """
+    return device.type != "cuda" or training.skip_spikes
+
+
 class Trainer:
     """Weights, moments, running mean, data position and generators, advanced by `step`.
 
     Everything that the next step depends on is in `tensors` and `plain`, so that a trainer which
     loaded them goes on bit for bit. torch's default generators belong to it.
+
+    Where it does not wait for the device, a loss or gradient that is not finite closes a gate that
+    lies there: from that step on nothing moves, until `measured` reads it and raises.
     """
 
     def __init__(self, recipe: Recipe, subject: Subject, device: torch.device) -> None:
         training = recipe.training
         self.recipe, self.device = recipe, device
+        self.waits = waits(training, device)
+        """whether `measured` knows a step as soon as it is taken"""
         self.budget = Budget.of(training)
         self.spent, self._spikes = Spent(), Spikes()
         self.dtype = choose_precision(training.precision, device)
@@ -63,6 +94,7 @@ class Trainer:
         order = randomness.derive(seed, "order")
         # The loader comes first: it says cheaply that a text is too short.
         self.loader = subject.loader(training, order)
+        self._feed = feed(self.loader, device)
         refuse_larger_batches(training, subject.tokenizer.vocab_size, device)
         torch.manual_seed(randomness.derive(seed, "weights"))
         self.model = build_model(recipe, device)
@@ -72,63 +104,79 @@ class Trainer:
         torch.manual_seed(randomness.derive(seed, "dropout"))
         if isinstance(self.model, GrowingModel):
             self.model.begin()
+        self._taken: list[_Taken] = []
+        self._known: list[Step] = []
+        self._open = torch.ones((), dtype=torch.bool, device=device)
         self._follow_parameters()
 
     def step(self) -> Step:
+        """`advance`, and what that step measured."""
+        self.advance()
+        return self.measured()[-1]
+
+    def advance(self) -> None:
         """Read the batches of one optimizer step and take it, grown before it where that is due.
 
-        Raises DivergedError before any weight has changed if loss or gradient is not finite.
+        No weight changes if loss or gradient is not finite: raises DivergedError if the trainer
+        waits, else `measured` does.
         """
         begin = time.perf_counter()
         training = self.recipe.training
+        if len(self._taken) >= _MOST_PENDING:
+            self._read()
         if growth.is_due(self.model, self.budget, self.spent):
+            self._read()
             self._grow()
-        position = self.loader.position()
-        batches = [next(self.loader) for _ in range(training.accumulate)]
+        position, generators = self._feed.position(), {}
+        if not self.waits:
+            generators = randomness.state(self.device)
+        batches = [next(self._feed) for _ in range(training.accumulate)]
         losses = torch.stack([self._learn(batch) for batch in batches])
-        norm = torch.nn.utils.get_total_norm(
-            [p.grad for p in self._parameters if p.grad is not None]
-        )
-        # One transfer for all, because each would wait for the device.
-        *each, gradient_norm = torch.cat([losses, norm.reshape(1)]).tolist()
-        loss = sum(each) / len(each)
-        if not (isfinite(loss) and isfinite(gradient_norm)):
-            bad = next((i for i, x in enumerate(each) if not isfinite(x)), 0)
-            tokens_BT, _, reset_BT = self._on_device(batches[bad])
-            raise diverged(
-                self.model,
-                tokens_BT,
-                reset_BT,
-                step=self.spent.steps + 1,
-                loss=each[bad],
-                position=position,
-                documents=self.loader.documents(position, bad),
-            )
-        limit = self._spikes.limit(training.spike)
-        self._spikes.add(loss, limit)
-        clip = training.optimizer.clip
-        if clip and gradient_norm > clip:
-            gradients = [p.grad for p in self._parameters if p.grad is not None]
-            torch._foreach_mul_(gradients, clip / gradient_norm)
-        tokens = sum(batch.tokens_BT.size for batch in batches)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        tokens = sum(batch.tokens_BT.numel() for batch in batches)
         cost = Spent(1, tokens, self.spent.seconds / max(1, self.spent.steps))
         progress = self.budget.progress(self.spent, cost)
         factor = rate(progress, training.schedule, self.spent.steps + 0.5)
-        skipped = loss > limit and training.skip_spikes
-        if not skipped:
-            self._optimizers.step(factor)
+        taken = _Taken(
+            self.spent.steps + 1,
+            position,
+            generators,
+            training.learning_rate * factor,
+            torch.cat([losses, norm.reshape(1)]),
+        )
+        if self.waits:
+            # One transfer for all, because each would wait for the device.
+            step = self._judged(taken, taken.numbers.tolist(), batches)
+            self._known.append(step)
+            clip_to(training.optimizer.clip, step.gradient_norm, gradients)
+            if not step.skipped:
+                self._move(factor, None)
+        else:
+            self._taken.append(taken)
+            self._open = self._open & torch.isfinite(taken.numbers).all()
+            clip_unread(training.optimizer.clip, norm, gradients)
+            self._move(factor, self._open)
         for parameter in self._parameters:
             parameter.grad = None
-        if self._average is not None and not skipped:
-            with growth.merged(self.model):
-                self._average.update(self.spent.steps)
         self.spent = Spent(
             self.spent.steps + 1,
             self.spent.tokens + tokens,
             self.spent.seconds + time.perf_counter() - begin,
         )
-        rate_taken = training.learning_rate * factor
-        return Step(loss, gradient_norm, rate_taken, spike=loss > limit, skipped=skipped)
+
+    def measured(self) -> list[Step]:
+        """What the steps since the last call measured; waits for the device.
+
+        Raises DivergedError at the first whose loss or gradient is not finite.
+        """
+        begin = time.perf_counter()
+        if self._taken:
+            self._read()
+            seconds = self.spent.seconds + time.perf_counter() - begin
+            self.spent = replace(self.spent, seconds=seconds)
+        known, self._known = self._known, []
+        return known
 
     @contextmanager
     def keeping(self) -> Iterator[Model[Any]]:
@@ -161,12 +209,13 @@ class Trainer:
         return found
 
     def plain(self) -> dict[str, Any]:
-        """The numbers that go with `tensors`."""
+        """The numbers that go with `tensors`; all steps must have been read."""
+        assert not self._taken, "measured() was not called"
         return {
             "steps": self.spent.steps,
             "tokens": self.spent.tokens,
             "seconds": self.spent.seconds,
-            "loader": self.loader.position(),
+            "loader": self._feed.position(),
             "stage": growth.stage_of(self.model),
             "spikes": self._spikes.plain(),
         }
@@ -186,7 +235,7 @@ class Trainer:
             load_weights(self.model, _below("weight.", tensors))
         self._optimizers.load_state(_below("optimizer.", tensors))
         randomness.load_state(_below("random.", tensors), self.device)
-        self.loader.load_position(plain["loader"])
+        self._feed.load_position(plain["loader"])
         self._spikes = Spikes(**plain.get("spikes", {}))
         self.spent = Spent(plain["steps"], plain["tokens"], plain["seconds"])
 
@@ -197,6 +246,7 @@ class Trainer:
         with growth.merged(self.model):
             self._average = Average(self.model, training.average) if training.average else None
         self._parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self._forward = maybe_compiled(self.model, training, self.device)
 
     def _grow(self) -> None:
         """Let the model enter its next stage; copies of a weight get its moments and its mean."""
@@ -214,21 +264,81 @@ class Trainer:
         """Whether the weights that are trained are others than those that are kept."""
         return self._average is not None or isinstance(self.model, GrowingModel)
 
-    def _learn(self, batch: Batch) -> Tensor:
+    def _learn(self, batch: Placed) -> Tensor:
         """Add a batch's part to the gradients; its loss."""
-        tokens_BT, targets_BT, reset_BT = self._on_device(batch)
-        loss = next_token_loss(self.model, tokens_BT, targets_BT, reset_BT, self.dtype)
+        loss = next_token_loss(self._forward, *batch, self.dtype)
         (loss / self.recipe.training.accumulate).backward()
         return loss.detach()
 
-    def _on_device(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
-        # Without a document's start in it a batch needs no masks.
-        reset_BT = torch.from_numpy(batch.reset_BT) if batch.reset_BT.any() else None
-        return (
-            torch.from_numpy(batch.tokens_BT).to(self.device),
-            torch.from_numpy(batch.targets_BT).to(self.device),
-            None if reset_BT is None else reset_BT.to(self.device),
-        )
+    def _move(self, factor: float, gate: Tensor | None) -> None:
+        """Let the optimizers and the mean take the gradients in, if the gate is open or none."""
+        self._optimizers.step(factor, gate)
+        if self._average is not None:
+            with growth.merged(self.model):
+                self._average.update(self.spent.steps, gate)
+
+    def _read(self) -> None:
+        """Wait for the steps under way, and judge them in their order."""
+        if not self._taken:
+            return
+        rows = torch.stack([taken.numbers for taken in self._taken]).tolist()
+        steps, self._taken = list(zip(self._taken, rows, strict=True)), []
+        self._known += [self._judged(taken, numbers, None) for taken, numbers in steps]
+
+    def _judged(
+        self, taken: _Taken, numbers: Sequence[float], batches: list[Placed] | None
+    ) -> Step:
+        """What a step measured; DivergedError if that is not finite.
+
+        The step's gradients are made again for that unless they are those of the given `batches`.
+        """
+        *each, gradient_norm = numbers
+        loss = sum(each) / len(each)
+        if not (isfinite(loss) and isfinite(gradient_norm)):
+            bad = next((i for i, x in enumerate(each) if not isfinite(x)), 0)
+            tokens_BT, _, reset_BT = (batches or self._again(taken))[bad]
+            raise diverged(
+                self.model,
+                tokens_BT,
+                reset_BT,
+                step=taken.number,
+                loss=each[bad],
+                position=taken.position,
+                documents=self._feed.documents(taken.position, bad),
+            )
+        training = self.recipe.training
+        limit = self._spikes.limit(training.spike)
+        self._spikes.add(loss, limit)
+        spike = loss > limit
+        skipped = spike and training.skip_spikes
+        return Step(taken.number, loss, gradient_norm, taken.learning_rate, spike, skipped)
+
+    def _again(self, taken: _Taken) -> list[Placed]:
+        """A step's gradients, for those after it took their place; its batches.
+
+        The weights have not moved since, the generators stand as they stood then.
+        """
+        for parameter in self._parameters:
+            parameter.grad = None
+        self._feed.load_position(taken.position)
+        randomness.load_state(taken.generators, self.device)
+        batches = [next(self._feed) for _ in range(self.recipe.training.accumulate)]
+        for batch in batches:
+            self._learn(batch)
+        return batches
+
+
+def clip_to(clip: float, norm: float, gradients: list[Tensor]) -> None:
+    """Scale gradients of a norm down to `clip`; 0: never."""
+    if clip and norm > clip:
+        torch._foreach_mul_(gradients, clip / norm)
+
+
+def clip_unread(clip: float, norm: Tensor, gradients: list[Tensor]) -> None:
+    """The same where the norm lies on a device, to the bit, without waiting for it."""
+    if clip:
+        scale = torch.where(norm > clip, clip / norm.double(), 1.0).to(norm.dtype)
+        torch._foreach_mul_(gradients, scale)
 
 
 def build_model(recipe: Recipe, device: torch.device) -> Model[Any]:
