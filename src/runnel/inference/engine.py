@@ -1,16 +1,18 @@
-"""How a stream takes a token: by one native call where a model has one, else by `model.step`."""
+"""How a stream takes a token: by one native call, by a CUDA graph, else by `model.step`."""
 
 # V vocabulary, C numbers of a whole state
 
+import warnings
 import weakref
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from runnel.inference.leaves import leaves, rebuild
 from runnel.inference.program import NotNative, write_program
 from runnel.inference.reading import device_of, reading
+from runnel.inference.recorded import Streams
 from runnel.models.model import Model
 from runnel.ops import decoder
 
@@ -67,12 +69,12 @@ class Native:
 
     def enter(self, state: Any) -> Tensor:
         """All numbers of the state in a row."""
-        return torch.cat([leaf.reshape(-1) for leaf in _leaves(state)]).float()
+        return torch.cat([leaf.reshape(-1) for leaf in leaves(state)]).float()
 
     def leave(self, state: Tensor) -> Any:
         """The model's state as views of the row."""
-        sizes = [leaf.numel() for leaf in _leaves(self._template)]
-        return _rebuild(self._template, iter(state.split(sizes)))
+        sizes = [leaf.numel() for leaf in leaves(self._template)]
+        return rebuild(self._template, iter(state.split(sizes)))
 
     def step(self, token: int, state: Tensor) -> tuple[Tensor, Tensor]:
         """See `Stepper.step`."""
@@ -80,7 +82,26 @@ class Native:
         return logits_V.unsqueeze(0), after_C
 
 
-_Known = dict[torch.dtype, tuple[Any, Native]]
+class Recorded:
+    """`Streams` of one stream, for models on a GPU; its slow twin is `Plain`."""
+
+    def __init__(self, model: Model[Any]) -> None:
+        self._streams = Streams(model, 1)
+
+    def enter(self, state: Any) -> Any:
+        """The state as it is."""
+        return state
+
+    def leave(self, state: Any) -> Any:
+        """The state as it is."""
+        return state
+
+    def step(self, token: int, state: Any) -> tuple[Tensor, Any]:
+        """See `Stepper.step`."""
+        return self._streams.step(token, state)
+
+
+_Known = dict[torch.dtype, tuple[Any, Stepper]]
 # A stepper that held its model would keep it alive here.
 _known: "weakref.WeakKeyDictionary[Model[Any], _Known]" = weakref.WeakKeyDictionary()
 
@@ -90,16 +111,40 @@ def stepper_for(model: Model[Any], weights: torch.dtype = torch.float32) -> Step
 
     A model that has no native step reads its weights as they are.
     """
-    now = _fingerprint(model)
+    on_gpu = device_of(model).type == "cuda"
+    # A graph reads the weights themselves, so it is enough that they lie where they lay.
+    now = _places(model) if on_gpu else _fingerprint(model)
     known = _known.setdefault(model, {})
     if weights in known and known[weights][0] == now:
         return known[weights][1]
+    made = _recorded(model) if on_gpu else _native(model, weights)
+    if not isinstance(made, Plain):
+        known[weights] = now, made
+    return made
+
+
+def _native(model: Model[Any], weights: torch.dtype) -> Stepper:
     try:
-        made = Native(model, weights)
+        return Native(model, weights)
     except NotNative:
         return Plain(model)
-    known[weights] = now, made
-    return made
+
+
+def _recorded(model: Model[Any]) -> Stepper:
+    try:
+        return Recorded(model)
+    except RuntimeError as error:
+        fault = str(error).partition("\n")[0]
+        warnings.warn(
+            f"this model's step cannot be recorded as a CUDA graph ({fault}); it runs as it is, slower",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return Plain(model)
+
+
+def _places(model: Model[Any]) -> tuple[Any, ...]:
+    return tuple((w.data_ptr(), w.dtype) for w in model.parameters())
 
 
 def _fingerprint(model: Model[Any]) -> tuple[Any, ...]:
@@ -113,18 +158,3 @@ def _fingerprint(model: Model[Any]) -> tuple[Any, ...]:
 def _sum_of_bits(weight: Tensor) -> int:
     bits = weight.detach().contiguous().view(torch.int16)
     return int(bits.sum(dtype=torch.int64))
-
-
-def _leaves(state: Any) -> Iterator[Tensor]:
-    if isinstance(state, Tensor):
-        yield state
-        return
-    for part in state:
-        yield from _leaves(part)
-
-
-def _rebuild(template: Any, rows: Iterator[Tensor]) -> Any:
-    if isinstance(template, Tensor):
-        return next(rows).view(template.shape)
-    parts = [_rebuild(part, rows) for part in template]
-    return type(template)(*parts) if hasattr(template, "_fields") else tuple(parts)

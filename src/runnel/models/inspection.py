@@ -153,3 +153,8 @@ def _part(name: str) -> str:
     """The parameter's place without its layer: blocks.3.mixer.inputs.weight is blocks.mixer."""
     first, *rest = re.sub(r"\.\d+(?=\.)", "", name).split(".")
     return f"{first}.{rest[0]}" if len(rest) > 1 else first
+
+
+def is_walked(model: nn.Module) -> bool:
+    """Whether a model's states are multiplied by matrices, so that it walks time step by step."""
+    return any(isinstance(module, Recurs) for module in model.modules())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from runnel.errors import InputError
-from runnel.mixer import Recurs
+from runnel.models.inspection import is_walked
 from runnel.models.model import Model
 from runnel.training.config import TrainingConfig
 
@@ -39,7 +39,7 @@ def pays(model: Model[Any], training: TrainingConfig, device: torch.device) -> b
         return False
     if training.minutes is not None and training.minutes < _WORTH_IT:
         return False
-    return not any(isinstance(module, Recurs) for module in model.modules())
+    return not is_walked(model)
 
 
 class Compiled:
