@@ -136,7 +136,8 @@ def _recorded(model: Model[Any]) -> Stepper:
     except RuntimeError as error:
         fault = str(error).partition("\n")[0]
         warnings.warn(
-            f"this model's step cannot be recorded as a CUDA graph ({fault}); it runs as it is, slower",
+            f"this model's step cannot be recorded as a CUDA graph ({fault}); it runs as it is, "
+            "slower",
             RuntimeWarning,
             stacklevel=3,
         )
