@@ -48,21 +48,28 @@ def in_turns(
 ) -> dict[str, Timing]:
     """Median and quartiles of each contestant's seconds, in turns for so many rounds.
 
-    After `budget` seconds the warm-up ends, and the rounds at the `least`.
+    After `budget` seconds the warm-up ends, and the rounds at the `least`. Whoever takes longer
+    than the budget in a first call is not called again.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     # The first call of a turn finds caches and memory as the contestant before left them: quick
     # ones call several times a turn, so that this does not decide their median.
     calls = dict.fromkeys(contestants, 1)
+    slow: set[str] = set()
     begin = perf_counter()
     turn = 0
     while turn < warmup + rounds:
         for name, call in contestants.items():
+            if name in slow:
+                continue
             for _ in range(calls[name]):
                 start = perf_counter()
                 call()
                 taken = perf_counter() - start
                 if turn >= warmup:
+                    seconds[name].append(taken)
+                elif turn == 0 and taken > budget:
+                    slow.add(name)
                     seconds[name].append(taken)
             calls[name] = max(1, min(_MOST_CALLS, int(_TURN / max(taken, 1e-9))))
         turn += 1
@@ -87,5 +94,7 @@ def machine() -> dict[str, Any]:
 
 
 def _timing(values: list[float]) -> Timing:
+    if len(values) == 1:
+        return Timing(*values * 3)
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return Timing(median, low, high)

@@ -23,8 +23,8 @@ class Contestant:
     """of inputs, or of weights"""
     work: float | None = None
     """bytes or floating-point operations that a unit needs at least; none: no bound is stated"""
-    peak: Callable[[], int] | None = None
-    """measures its peak memory in bytes; none: that of `call`"""
+    peak: Callable[[], int | None] | None = None
+    """measures its peak memory in bytes, or does not; none: that of `call`"""
     units: int = 1
     """tokens, say, that one call does; the row is about one of them"""
     note: str | None = None

@@ -165,10 +165,11 @@ def _print_row(row: dict[str, Any], dtype: str) -> None:
     )
     low, high = (x * scale for x in row["spread"])
     bound = "" if row["fraction_of_bound"] is None else f"{row['fraction_of_bound']:.2f}"
+    peak = "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.1f} MB"
     print(
         f"  {who:26}"
         f"{row['seconds'] * scale:>7.4g} {unit:<2}  {f'{low:.4g} to {high:.4g}':>15}"
-        f"{row['ratio_to_ours']:>8.2f}{bound:>7}{row['peak_bytes'] / 1e6:>7.1f} MB"
+        f"{row['ratio_to_ours']:>8.2f}{bound:>7}{peak:>10}"
     )
     if row["note"]:
         print(f"    {row['note']}")

@@ -5,7 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-_TRAIN, _VALIDATION, _INK, _GRID = "#9db4c8", "#c2410c", "#334155", "#e2e8f0"
+INK, GRID = "#334155", "#e2e8f0"
+_TRAIN, _VALIDATION = "#9db4c8", "#c2410c"
 _POINTS = 2000
 
 
@@ -22,10 +23,10 @@ def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: f
     style: dict[Any, Any] = {
         "svg.hashsalt": "runnel",
         "font.size": 10,
-        "text.color": _INK,
-        "axes.labelcolor": _INK,
-        "xtick.color": _INK,
-        "ytick.color": _INK,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
         "axes.edgecolor": "#94a3b8",
     }
     with rc_context(style):
@@ -56,11 +57,11 @@ def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: f
                 color=_VALIDATION,
             )
         _limit(axes, [*trained, *judged])
-        axes.set_title(title, loc="left", color=_INK, pad=10)
+        axes.set_title(title, loc="left", color=INK, pad=10)
         axes.set_xlabel("tokens read")
         axes.set_ylabel("loss (nats/token)")
         axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
-        axes.grid(color=_GRID, linewidth=0.8)
+        axes.grid(color=GRID, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines["top"].set_visible(False)
         if bytes_per_token is not None:
