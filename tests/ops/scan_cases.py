@@ -145,7 +145,7 @@ def results(
     changed = {name: change(value) for name, value in leaves.items()}
     case = CASES[trial.case]
     states, last = case.call(module, changed, change(reset_BT))
-    return {"states": states.detach(), "last": last.detach()} | dict(
+    return {"states": states.detach().cpu(), "last": last.detach().cpu()} | dict(
         _gradients(trial, leaves, states, last)
     )
 
@@ -157,7 +157,7 @@ def _gradients(
     grads = torch.autograd.grad(
         (states, last),
         list(leaves.values()),
-        (for_states.to(states.dtype), for_last.to(last.dtype)),
+        (for_states.to(states), for_last.to(last)),
         allow_unused=True,
         materialize_grads=True,
     )

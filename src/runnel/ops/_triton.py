@@ -11,23 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from runnel.ops import _triton_shapes
 from runnel.ops._check import accumulation_dtype, real_dtype
 from runnel.ops._scan_op import HGRU, channels, define, empty_gradients
+from runnel.ops._triton_shapes import Shape, shape_for
 
-PROGRAMS_PER_PROCESSOR = 8
-"""how many blocks of channels and runs of time there should be for each multiprocessor"""
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-# To the interpreter every tile costs as much, whatever its size.
-SHORTEST_RUN = 128 if INTERPRETED else 512
-"""positions; time is not cut into shorter runs"""
-TILE = (32, 64) if INTERPRETED else (1, 128)
-"""positions and channels that a program scans at once; half the channels where numbers are wide"""
 LONGEST = 2**31 - 2**12
 """positions that a kernel counts in 32 bits, the end of its last tile included"""
-WARPS = 2
-"""warps of a program"""
-STAGES = 4
-"""tiles whose loads are under way at once"""
 
 
 def available() -> bool:
@@ -40,7 +30,7 @@ def unavailable_reason() -> str:
     """Why not; empty when it is available."""
     if importlib.util.find_spec("triton") is None:
         return "no Triton: install a GPU build of torch"
-    if not torch.cuda.is_available() and not INTERPRETED:
+    if not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
         return "no GPU (Triton's interpreter, TRITON_INTERPRET=1, is for tests)"
     return ""
 
@@ -66,20 +56,27 @@ def supports(op: str, first: torch.dtype, second: torch.dtype) -> bool:
 
 
 @cache
-def _kernels() -> ModuleType:
-    from runnel.ops import _triton_kernels
+def _kernels() -> tuple[ModuleType, ModuleType]:
+    from runnel.ops import _triton_kernels, _triton_walk
 
-    return _triton_kernels
+    return _triton_kernels, _triton_walk
 
 
 class _Plan(NamedTuple):
-    """How a launch is cut: tiles of `positions` by `width`, and runs of `span` positions."""
+    """How a launch is cut: programs of a shape over `width` channels, and runs of `span`."""
 
-    positions: int
+    shape: Shape
     width: int
     runs: int
     span: int
     blocks: int
+
+    def options(self, backward: bool) -> dict[str, Any]:
+        """What the programs are told of their shape, and Triton of its."""
+        shape = self.shape
+        positions = shape.positions_back if backward and shape.positions_back else shape.positions
+        own = {"AHEAD": positions} if shape.walks else {"BT": positions, "STAGES": shape.stages}
+        return own | {"BE": self.width, "num_warps": shape.warps}
 
 
 def _plan(states: Tensor) -> _Plan:
@@ -89,14 +86,16 @@ def _plan(states: Tensor) -> _Plan:
             f"scans on a GPU: expected at most {LONGEST:,} positions, which 32 bits count; got "
             f"T={T:,}; cut the sequence and carry the state over"
         )
-    wide = states.is_complex() or states.dtype == torch.float64
-    positions, width = TILE[0], TILE[1] // 2 if wide else TILE[1]
+    processors = _processors(states.device)
+    shape = shape_for(B * E, processors, wide=states.is_complex())
+    halved = not shape.walks and (states.is_complex() or states.dtype == torch.float64)
+    width = shape.channels // 2 if halved else shape.channels
     blocks = B * -(-E // width)
-    wanted = PROGRAMS_PER_PROCESSOR * _processors(states.device)
-    runs = max(1, min(-(-wanted // max(blocks, 1)), T // SHORTEST_RUN))
+    wanted = shape.programs * processors
+    runs = max(1, min(-(-wanted // max(blocks, 1)), T // shape.shortest))
     span = -(-T // runs)
-    span = -(-span // positions) * positions
-    return _Plan(positions, width, -(-T // span), span, blocks)
+    span = -(-span // shape.positions) * shape.positions
+    return _Plan(shape, width, -(-T // span), span, blocks)
 
 
 @cache
@@ -128,18 +127,21 @@ def _enter(
 ) -> Tensor:
     """The state that enters each run of time."""
     entering = torch.empty_like(product)
-    _kernels().enter[(plan.blocks,)](
+    B, _, E = product.shape
+    runs, width = _triton_shapes.CHAINED
+    _kernels()[0].enter[(B * -(-E // width),)](
         _flat(product),
         _flat(ends),
         _flat(given),
         _flat(entering),
-        like.shape[2],
+        E,
         plan.runs,
         COMPLEX=like.is_complex(),
         GIVEN=given is not None,
         BACKWARD=behind,
         dtype=_dtype(like),
-        BE=plan.width,
+        BR=runs,
+        BE=width,
     )
     return entering
 
@@ -164,25 +166,23 @@ def _forward(
         return states, second.new_zeros(B, E, dtype=dtype) if initial is None else initial.clone()
     last = second.new_empty(B, E, dtype=dtype)
     plan = _plan(states)
-    inputs = (
-        *(_flat(x) for x in (first, second, third)),
-        *channels(lower_bound, theta, accumulation_dtype(first.dtype)),
-    )
+    tiles, walk = _kernels()
+    lower, cosine, sine = channels(lower_bound, theta, accumulation_dtype(first.dtype))
+    inputs = [*(_flat(x) for x in (first, second, third)), lower]
     sizes = (T, E, plan.runs, plan.span)
-    options = {
+    options = plan.options(backward=False) | {
         "OP": op,
-        "COMPLEX": second.is_complex(),
-        "DECAY_COMPLEX": first.is_complex(),
         "REVERSE": reverse,
         "RESETS": reset is not None,
         "HGRU": op == HGRU,
         "dtype": _dtype(states),
-        "BT": plan.positions,
-        "BE": plan.width,
-        "STAGES": STAGES,
-        "num_warps": WARPS,
     }
-    launch = _kernels().forward[(plan.blocks * plan.runs,)]
+    kernel = walk.forward
+    if not plan.shape.walks:
+        kernel = tiles.forward
+        inputs += [cosine, sine]
+        options |= {"COMPLEX": second.is_complex(), "DECAY_COMPLEX": first.is_complex()}
+    launch = kernel[(plan.blocks * plan.runs,)]
     flags = _flat(reset)
     entering = initial
     if plan.runs > 1:
@@ -223,19 +223,13 @@ def _backward(
             nothing[5] = grad_last.to(dtype).clone()
         return nothing
     plan = _plan(states)
-    per_channel = channels(lower_bound, theta, accumulation_dtype(first.dtype))
+    tiles, walk = _kernels()
+    lower, cosine, sine = channels(lower_bound, theta, accumulation_dtype(first.dtype))
     if initial is not None:
         initial = initial.to(dtype)
-    inputs = (
-        *(_flat(x) for x in (first, second, third)),
-        *per_channel,
-        *(_flat(x) for x in (initial, reset, states, grad_states, grad_last)),
-    )
     sizes = (T, E, plan.runs, plan.span)
-    options = {
+    options = plan.options(backward=True) | {
         "OP": op,
-        "COMPLEX": states.is_complex(),
-        "DECAY_COMPLEX": first.is_complex(),
         "REVERSE": reverse,
         "INITIAL": initial is not None,
         "RESETS": reset is not None,
@@ -243,28 +237,35 @@ def _backward(
         "FROM_STATES": grad_states is not None,
         "FROM_LAST": grad_last is not None,
         "dtype": _dtype(states),
-        "BT": plan.positions,
-        "BE": plan.width,
-        "STAGES": STAGES,
-        "num_warps": WARPS,
     }
-    launch = _kernels().backward[(plan.blocks * plan.runs,)]
+    kernel, turns = walk.backward, []
+    if not plan.shape.walks:
+        kernel, turns = tiles.backward, [cosine, sine]
+        options |= {"COMPLEX": states.is_complex(), "DECAY_COMPLEX": first.is_complex()}
+    inputs = (
+        *(_flat(x) for x in (first, second, third)),
+        *(lower, *turns),
+        *(_flat(x) for x in (initial, reset, states, grad_states, grad_last)),
+    )
+    launch = kernel[(plan.blocks * plan.runs,)]
+    nowhere = [None] * (6 if turns else 5)
     entering = None
     if plan.runs > 1:
         product = states.new_empty(B, plan.runs, E, dtype=dtype)
         ends = torch.empty_like(product)
         launch(
-            *inputs, None, _flat(ends), _flat(product), *[None] * 6, *sizes,
+            *inputs, None, _flat(ends), _flat(product), *nowhere, *sizes,
             ENTERS=False, SUMMARY=True, **options,
         )  # fmt: skip
         entering = _enter(plan, product, ends, None, states, behind=True)
     # Each program sums over its own run; the sums are added in a fixed order.
     lower_parts, theta_parts = (
-        None if x is None else x.new_empty(B * plan.runs, E) for x in per_channel[:2]
+        None if x is None else x.new_empty(B * plan.runs, E) for x in (lower, cosine)
     )
+    sums = [lower_parts, theta_parts] if turns else [lower_parts]
     launch(
         *inputs, _flat(entering), None, None, _flat(grads[0]), _flat(grads[1]),
-        _flat(grads[2]), lower_parts, theta_parts, _flat(grads[5]), *sizes,
+        _flat(grads[2]), *sums, _flat(grads[5]), *sizes,
         ENTERS=entering is not None, SUMMARY=False, **options,
     )  # fmt: skip
     for place, parts in ((3, lower_parts), (4, theta_parts)):

@@ -164,25 +164,39 @@ def forward(
 def enter(
     product, ends, initial, entering, E, R,
     COMPLEX: tl.constexpr, GIVEN: tl.constexpr, BACKWARD: tl.constexpr, dtype: tl.constexpr,
-    BE: tl.constexpr,
+    BR: tl.constexpr, BE: tl.constexpr,
 ):  # fmt: skip
     """What enters each run, from the summaries of those before it (backward: behind it)."""
     blocks = tl.cdiv(E, BE)
     program = tl.program_id(0)
     e = (program % blocks) * BE + tl.arange(0, BE)
     b = (program // blocks).to(tl.int64)
-    mask = e < E
+    in_width = e < E
     h = tl.zeros([BE], dtype)
     h_im = h
     if GIVEN:
-        h, h_im = _load(initial, b * E + e, mask, COMPLEX, dtype)
-    for i in range(R):
+        h, h_im = _load(initial, b * E + e, in_width, COMPLEX, dtype)
+    row = tl.arange(0, BR)
+    first = (b * R + (R - 1 if BACKWARD else 0)) * E + e
+    _store(entering, first, h, h_im, in_width, COMPLEX)
+    for start in range(0, R - 1, BR):
+        i = start + row
         run = R - 1 - i if BACKWARD else i
-        here = (b * R + run) * E + e
-        _store(entering, here, h, h_im, mask, COMPLEX)
+        # The last run passes its state on to nobody.
+        mask = (i < R - 1)[:, None] & in_width[None, :]
+        here = (b * R + run)[:, None] * E + e[None, :]
         a, a_im = _load(product, here, mask, COMPLEX, dtype)
         v, v_im = _load(ends, here, mask, COMPLEX, dtype)
-        h, h_im = _after(a, a_im, v, v_im, h, h_im, COMPLEX)
+        a = tl.where(mask, a, 1)
+        if COMPLEX:
+            a_im = tl.where(mask, a_im, 0)
+            a, a_im, v, v_im = tl.associative_scan((a, a_im, v, v_im), 0, _then_complex)
+        else:
+            a, v = tl.associative_scan((a, v), 0, _then)
+        y, y_im = _after(a, a_im, v, v_im, h[None, :], h_im[None, :], COMPLEX)
+        h = _pick(y, row, BR - 1)
+        h_im = _pick(y_im, row, BR - 1) if COMPLEX else h
+        _store(entering, here + (-E if BACKWARD else E), y, y_im, mask, COMPLEX)
 
 
 @triton.jit
