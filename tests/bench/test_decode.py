@@ -1,6 +1,8 @@
 """The benchmark of decoding: honest rows, and a cost that does not depend on the position."""
 
-from runnel.bench.decode import measure
+import torch
+
+from runnel.bench.decode import measure, measure_streams
 from runnel.bench.measure import QUICK
 from runnel.bench.report import Report
 from runnel.recipes import build
@@ -18,3 +20,17 @@ def test_rows_say_what_they_measure() -> None:
     assert 0 < near["seconds"] < 1
     assert 0.2 < far["ratio_to_ours"] < 5
     assert 0 < near["fraction_of_bound"] < 2
+
+
+def test_many_streams_take_a_token_each() -> None:
+    model = build("mingru-stories", dim=16, layers=1)
+    report = Report(QUICK)
+    measure_streams(report, model, "tiny", counts=(3,))
+    assert [(row["peer"], row["dtype"]) for row in report.rows] == [
+        (None, "bfloat16"),
+        ("model.step", "bfloat16"),
+        (None, "float32"),
+        ("model.step", "float32"),
+    ]
+    assert all(row["seconds"] > 0 for row in report.rows)
+    assert next(model.parameters()).dtype == torch.float32

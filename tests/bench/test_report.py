@@ -110,3 +110,57 @@ def test_peers_compute_the_same_scan() -> None:
     expected = mingru_scan(*x)[0]
     torch.testing.assert_close(peers.log_space_scan(*x), expected, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(peers.associative_scan(*x), expected)
+
+
+def test_a_peer_that_fails_on_a_device_is_told_and_the_others_go_on() -> None:
+    report = Report(QUICK, device=torch.device("meta"))
+    made = []
+
+    def ours() -> Contestant:
+        made.append(torch.ones(2).device.type)
+        return Contestant(call=lambda: None)
+
+    def broken() -> Contestant:
+        def call() -> None:
+            raise torch.OutOfMemoryError("too much\nof it")
+
+        return Contestant(call=call)
+
+    report.contest("naps", {"B": 1}, {"runnel": ours, "broken": broken})
+    first, second = report.rows
+    assert made == ["meta"]
+    assert first["seconds"] > 0
+    assert (second["peer"], second["seconds"]) == ("broken", None)
+    assert second["note"] == "left out; OutOfMemoryError: too much"
+
+
+def test_a_gpu_is_asked_by_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            assert enable_timing
+
+        def record(self) -> None:
+            told.append("event")
+
+        def synchronize(self) -> None:
+            told.append("waited")
+
+        def elapsed_time(self, other: "Event") -> float:
+            return 5.0
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: told.append("idle"))
+    calls = {"it": lambda: told.append("call")}
+    found = in_turns(calls, rounds=2, warmup=0, device=torch.device("cuda"))
+    assert found["it"].median == pytest.approx(5e-3)
+    assert told[:5] == ["idle", "event", "call", "event", "waited"]
+
+
+def test_a_loop_over_cells_is_a_gru() -> None:
+    loop = peers.GRUCells(5)
+    gru = torch.nn.GRU(5, 5, batch_first=True)
+    gru.load_state_dict({f"{n}_l0": w for n, w in loop.cell.state_dict().items()})
+    x_BTD = torch.randn(2, 7, 5)
+    torch.testing.assert_close(loop(x_BTD), gru(x_BTD)[0])

@@ -50,6 +50,7 @@ def test_the_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         (["decode", "--plot", "x.svg"], "--plot with ops"),
         (["ops", "--plot", "nowhere/x.svg"], "in a directory that exists"),
         (["ops", "--only", "nothing has this name"], "contest's title"),
+        (["train", "--device", "abacus"], "expected a device of auto, cpu, cuda"),
     ],
 )
 def test_refusals(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

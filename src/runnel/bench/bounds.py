@@ -24,9 +24,9 @@ class Bound(NamedTuple):
         return self.amount / in_turns({"": self.call}, rounds=7, warmup=2)[""].median
 
 
-def copying(megabytes: int = 64) -> Bound:
-    """Bytes read and written by a large copy."""
-    source = torch.randn(megabytes * 250_000)
+def copying(megabytes: int | None = None) -> Bound:
+    """Bytes read and written by a copy that no cache holds, on the default device."""
+    source = torch.randn((megabytes or (2048 if _on_gpu() else 64)) * 250_000)
     target = torch.empty_like(source)
     return Bound("copy", 2 * source.nbytes, lambda: target.copy_(source))
 
@@ -34,14 +34,19 @@ def copying(megabytes: int = 64) -> Bound:
 def reading(megabytes: int = 128) -> Bound:
     """Bytes read by a sum over a large array: by the native library where it is there."""
     source = torch.ones(megabytes * 250_000)
-    native = decoder.available()
+    native = decoder.available() and not _on_gpu()
     return Bound("read", source.nbytes, lambda: read_bytes(source) if native else source.sum())
 
 
-def multiplying(dtype: torch.dtype, size: int = 1024) -> Bound:
-    """Floating-point operations of a square product."""
+def multiplying(dtype: torch.dtype, size: int | None = None) -> Bound:
+    """Floating-point operations of a square product, on the default device."""
+    size = size or (8192 if _on_gpu() else 1024)
     a, b = torch.randn(2, size, size).to(dtype)
     return Bound(f"matmul {str(dtype)[6:]}", 2 * size**3, lambda: a @ b)
+
+
+def _on_gpu() -> bool:
+    return torch.get_default_device().type == "cuda"
 
 
 def weights_read(model: nn.Module) -> int:

@@ -2,6 +2,7 @@
 
 # B batch, T time, V vocabulary
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,6 +14,8 @@ from runnel.bench import peers
 from runnel.bench.bounds import reading, weights_read
 from runnel.bench.report import Contestant, Maker, Report
 from runnel.inference.engine import Native, Plain, Stepper, stepper_for
+from runnel.inference.reading import device_of
+from runnel.inference.recorded import Streams
 from runnel.models.model import Model
 from runnel.models.size import count_parameters
 
@@ -20,6 +23,7 @@ POSITIONS = (10, 100, 1_000, 10_000)
 _BURST = 64
 """tokens of one timed call: the first of them finds the caches as the one before left them"""
 _PEERS_AT = 100
+STREAMS = (1, 64)
 
 
 def measure(
@@ -51,6 +55,48 @@ def measure(
         "minGRU-pytorch": lambda: _min_lm(model),
     }
     report.contest(f"{name} beside peers", size, makers, bound=reading)
+
+
+def measure_streams(
+    report: Report, model: Model[Any], name: str, counts: tuple[int, ...] = STREAMS
+) -> None:
+    """Many streams, each a token a step, by recorded steps and by plain ones; likeliest tokens.
+
+    A unit is a step of all streams; the bound is a matrix product's at the weights' format.
+    """
+    for count in counts:
+        makers: dict[str, Maker] = {}
+        for dtype in (torch.bfloat16, torch.float32):
+            cast = copy.deepcopy(model).to(dtype).eval()
+            makers[f"recorded {dtype}"] = partial(_streams, cast, count, True)
+            makers[f"model.step {dtype}"] = partial(_streams, cast, count, False)
+        shape = {"parameters": count_parameters(model.config), "B": count}
+        report.contest(f"{name}, streams", shape, makers, bound=reading)
+
+
+def _streams(model: Model[Any], count: int, recorded: bool) -> Contestant:
+    device = device_of(model)
+    step = Streams(model, count).step if recorded else model.step
+    with torch.inference_mode():
+        start = model.init_state(count)
+    first_B = torch.zeros(count, dtype=torch.int64, device=device)
+
+    def burst() -> Tensor:
+        token_B, state = first_B, start
+        with torch.inference_mode():
+            for _ in range(_BURST):
+                logits_BV, state = step(token_B, state)
+                token_B = logits_BV.argmax(-1)
+        return token_B
+
+    dtype = next(model.parameters()).dtype
+    return Contestant(
+        call=burst,
+        units=_BURST,
+        peer=None if recorded else "model.step",
+        dtype=str(dtype).removeprefix("torch."),
+        work=dtype.itemsize * weights_read(model),
+    )
 
 
 def _ours(
@@ -88,7 +134,8 @@ def _ours(
 def _gpt2(ours: Model[Any]) -> Contestant:
     config = ours.config
     context = _PEERS_AT + _BURST
-    model: Any = peers.gpt2(config.vocab_size, config.dim, count_parameters(config), context).eval()
+    model: Any = peers.gpt2(config.vocab_size, config.dim, count_parameters(config), context)
+    model.to(device_of(ours)).eval()
     prompt_BT = _prompt(ours, _PEERS_AT)
     with torch.inference_mode():
         cache = model(prompt_BT, use_cache=True).past_key_values
@@ -101,7 +148,7 @@ def _gpt2(ours: Model[Any]) -> Contestant:
         if written:
             cache.crop(-written)
 
-    burst = _burst(step, rewind)
+    burst = _burst(step, rewind, device_of(ours))
     return Contestant(
         call=burst, peer="Hugging Face GPT-2", units=_BURST, work=4 * weights_read(model)
     )
@@ -111,7 +158,8 @@ def _min_lm(ours: Model[Any]) -> Contestant:
     config = ours.config
     model: Any = peers.min_lm(
         config.vocab_size, config.dim, count_parameters(config), convolution=False
-    ).eval()
+    )
+    model.to(device_of(ours)).eval()
     prompt_BT = _prompt(ours, _PEERS_AT)
     with torch.inference_mode():
         _, start = model(prompt_BT, return_prev_hiddens=True)
@@ -124,7 +172,7 @@ def _min_lm(ours: Model[Any]) -> Contestant:
         state[0] = start
 
     note = "without its convolution, with which it cannot decode"
-    burst = _burst(step, rewind)
+    burst = _burst(step, rewind, device_of(ours))
     return Contestant(
         call=burst,
         peer="minGRU-pytorch minLM",
@@ -134,8 +182,10 @@ def _min_lm(ours: Model[Any]) -> Contestant:
     )
 
 
-def _burst(step: Callable[[Tensor], None], rewind: Callable[[], None]) -> Callable[[], None]:
-    token_BT = torch.zeros(1, 1, dtype=torch.int64)
+def _burst(
+    step: Callable[[Tensor], None], rewind: Callable[[], None], device: torch.device
+) -> Callable[[], None]:
+    token_BT = torch.zeros(1, 1, dtype=torch.int64, device=device)
 
     def burst() -> None:
         rewind()
@@ -148,4 +198,6 @@ def _burst(step: Callable[[Tensor], None], rewind: Callable[[], None]) -> Callab
 
 def _prompt(model: Model[Any], length: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, model.config.vocab_size, (1, length), generator=generator)
+    size = (1, length)
+    prompt_BT = torch.randint(model.config.vocab_size, size, generator=generator, device="cpu")
+    return prompt_BT.to(device_of(model))

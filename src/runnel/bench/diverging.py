@@ -20,7 +20,7 @@ def measure(
 ) -> None:
     """Ratios are to the baseline `whole` of the same vocabulary, without stages."""
     batch, length = 4, 256
-    tokens_BT = torch.randint(0, config.vocab_size, (batch, length + 1))
+    tokens_BT = torch.randint(0, config.vocab_size, (batch, length + 1), device=report.device)
     makers: dict[str, Maker] = {
         "baseline": partial(_contestant, name, whole, 0, tokens_BT, dtype),
     }
@@ -34,7 +34,7 @@ def measure(
 def _contestant(
     name: str, config: ModelConfig, stage: int, tokens_BT: Tensor, dtype: torch.dtype
 ) -> Contestant:
-    model: Model[Any] = config.build().train()
+    model: Model[Any] = config.build().to(tokens_BT.device).train()
     inputs_BT, targets_BT = tokens_BT[:, :-1].contiguous(), tokens_BT[:, 1:].contiguous()
     if isinstance(model, GrowingModel):
         model.begin()

@@ -39,7 +39,7 @@ def measure(report: Report, dtype: torch.dtype) -> None:
             mixer=MinGRUMemoryConfig(dim=parallel_width, heads=heads, dropout=_DROPOUT),
         )
         shape = {"parameters": count_parameters(sequential), "B": batch, "T": _LENGTH}
-        tokens_BT = torch.randint(0, _CHARACTERS, (batch, _LENGTH + 1))
+        tokens_BT = torch.randint(0, _CHARACTERS, (batch, _LENGTH + 1), device=report.device)
         float32 = torch.float32
         makers: dict[str, Maker] = {
             "loop over torch's GRUCell": partial(_loop, sequential, tokens_BT, float32),
@@ -60,7 +60,7 @@ def measure(report: Report, dtype: torch.dtype) -> None:
 def _ours(
     name: str, config: PlainConfig, tokens_BT: Tensor, dtype: torch.dtype = torch.float32
 ) -> Contestant:
-    model = config.build().train()
+    model = config.build().to(tokens_BT.device).train()
     inputs_BT, targets_BT = tokens_BT[:, :-1].contiguous(), tokens_BT[:, 1:].contiguous()
 
     def loss() -> Tensor:
@@ -70,7 +70,7 @@ def _ours(
 
 
 def _loop(config: PlainConfig, tokens_BT: Tensor, dtype: torch.dtype) -> Contestant:
-    model = GRULoop(config, _HEADS, _DROPOUT).train()
+    model = GRULoop(config, _HEADS, _DROPOUT).to(tokens_BT.device).train()
     inputs_BT, targets_BT = tokens_BT[:, :-1].contiguous(), tokens_BT[:, 1:].contiguous()
 
     def loss() -> Tensor:

@@ -11,6 +11,8 @@ import torch
 
 from runnel.training.card import processor
 
+CPU = torch.device("cpu")
+
 
 class Timing(NamedTuple):
     """Seconds of one call."""
@@ -45,11 +47,13 @@ def in_turns(
     warmup: int = 3,
     budget: float = float("inf"),
     least: int = 3,
+    device: torch.device = CPU,
 ) -> dict[str, Timing]:
     """Median and quartiles of each contestant's seconds, in turns for so many rounds.
 
     After `budget` seconds the warm-up ends, and the rounds at the `least`. Whoever takes longer
-    than the budget in a first call is not called again.
+    than the budget in a first call is not called again. A GPU is asked by its events, between which
+    lies what the call gave it to do.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     # The first call of a turn finds caches and memory as the contestant before left them: quick
@@ -63,9 +67,7 @@ def in_turns(
             if name in slow:
                 continue
             for _ in range(calls[name]):
-                start = perf_counter()
-                call()
-                taken = perf_counter() - start
+                taken = _seconds(call, device)
                 if turn >= warmup:
                     seconds[name].append(taken)
                 elif turn == 0 and taken > budget:
@@ -80,9 +82,24 @@ def in_turns(
     return {name: _timing(values) for name, values in seconds.items()}
 
 
-def machine() -> dict[str, Any]:
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    if device.type != "cuda":
+        start = perf_counter()
+        call()
+        return perf_counter() - start
+    before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize(device)
+    before.record()
+    call()
+    after.record()
+    after.synchronize()
+    return before.elapsed_time(after) / 1e3
+
+
+def machine(device: torch.device = CPU) -> dict[str, Any]:
     """What this machine is, as every report states it."""
-    return {
+    gpu = {"device": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    return gpu | {
         "processor": processor(),
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),

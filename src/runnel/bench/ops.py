@@ -17,8 +17,10 @@ from runnel.bench.bounds import copying, multiplying
 from runnel.bench.report import Contestant, Maker, Report
 from runnel.mixers.mingru import MinGRUConfig
 
-WIDTH = 512
-SHAPES = ((8, 512), (2, 4096))
+SHAPES = ((8, 512, 512), (2, 4096, 512))
+GPU_SHAPES = ((16, 4096, 2048), (1, 65_536, 512))
+"""channels that fill a GPU, and so few that time is cut"""
+GPU_LAYERS = ((16, 512, 512), (16, 4096, 512))
 LONG = (1, 1_000_000, 64)
 DTYPES = (torch.float32, torch.bfloat16)
 # Arrays of (B, T, E) real numbers that have to be read or written: forward, then with backward.
@@ -30,61 +32,82 @@ PASSES = {
     "hgru_scan, complex": (5, 15),
 }
 DIRECTIONS = ("forward", "forward+backward")
+Shape = tuple[int, int, int]
 Scan = Callable[..., Tensor]
 # Calls go round so many bytes of inputs. Those of one call may stay in the caches until the next,
 # as in training they do not, and bytes that do not move say nothing beside a copy of memory.
-_AROUND = 1 << 27
+_AROUND = {"cpu": 1 << 27, "cuda": 1 << 28}
 
 
-def measure(report: Report, shapes: tuple[tuple[int, int], ...] = SHAPES) -> None:
+def measure(report: Report, shapes: tuple[Shape, ...] = SHAPES) -> None:
     """All contests: each scan, each dtype, each shape; the layer; one stream over many threads."""
-    for batch, time in shapes:
-        for name in PASSES:
-            for direction in range(2):
-                for dtype in DTYPES:
-                    if not (name.endswith("complex") and dtype is torch.bfloat16):
-                        _scan(report, name, direction, (batch, time, WIDTH), dtype)
+    for shape in shapes:
+        scans(report, shape, DTYPES)
         for dtype in DTYPES:
-            _layer(report, (batch, time, WIDTH), dtype)
+            layer(report, shape, dtype)
     _threads(report, LONG)
 
 
-def _scan(
-    report: Report, name: str, direction: int, shape: tuple[int, int, int], dtype: torch.dtype
-) -> None:
+def measure_on_gpu(report: Report, shapes: tuple[Shape, ...] = GPU_SHAPES) -> None:
+    """The same on a GPU, in bfloat16, and of complex numbers; the layer beside GRUs."""
+    for shape in shapes:
+        scans(report, shape, (torch.bfloat16,))
+    for shape in GPU_LAYERS:
+        layer(report, shape, torch.bfloat16)
+
+
+def scans(report: Report, shape: Shape, dtypes: tuple[torch.dtype, ...]) -> None:
+    """Every scan forward, and forward and backward; complex ones in float32."""
+    for name in PASSES:
+        wanted = (torch.float32,) if name.endswith("complex") else dtypes
+        for direction in range(2):
+            for dtype in wanted:
+                _scan(report, name, direction, shape, dtype)
+
+
+def _scan(report: Report, name: str, direction: int, shape: Shape, dtype: torch.dtype) -> None:
     work = PASSES[name][direction] * shape[0] * shape[1] * shape[2] * dtype.itemsize
-    public = {"runnel": _public(name, shape[2])}
+    ours = _public(name, shape[2], report.device)
+    public: dict[str, Callable[[], Scan]] = {"runnel": lambda: ours}
     if name == "mingru_scan" and dtype is torch.float32:
         public |= {
-            "log-space scan": peers.log_space_scan,
-            "minGRU-pytorch": peers.min_gru_scan,
-            "associative_scan": peers.associative_scan,
+            "log-space scan": lambda: peers.log_space_scan,
+            "minGRU-pytorch": lambda: peers.min_gru_scan,
+            "associative_scan": lambda: peers.associative_scan,
         }
+    on_gpu = report.device.type == "cuda"
+    if name == "linear_scan" and on_gpu:
+        public |= {"fla chunk_hgrn": peers.fla_scan, "accelerated-scan": peers.accelerated_scan}
+    if name == "mingru_scan" and on_gpu:
+        public |= {"fla chunk_hgrn, gates by torch": peers.fla_mingru}
 
-    def of(peer: str, scan: Scan) -> Contestant:
+    def of(peer: str, make: Callable[[], Scan]) -> Contestant:
+        scan, rounds = make(), _rounds(name, shape, dtype, _AROUND[report.device.type])
+        if peer == "accelerated-scan":
+            rounds = [[x.mT.contiguous() for x in inputs] for inputs in rounds]
         return Contestant(
-            call=_call(scan, _rounds(name, shape, dtype), direction),
+            call=_call(scan, rounds, direction),
             peer=None if peer == "runnel" else peer,
             dtype=_named(dtype),
             work=work,
         )
 
-    makers: dict[str, Maker] = {peer: partial(of, peer, scan) for peer, scan in public.items()}
+    makers: dict[str, Maker] = {peer: partial(of, peer, make) for peer, make in public.items()}
     title = f"{name} {DIRECTIONS[direction]}, {_named(dtype)}"
     report.contest(title, _sizes(shape, "E"), makers, bound=copying)
 
 
-def _public(name: str, width: int) -> Scan:
+def _public(name: str, width: int, device: torch.device) -> Scan:
     """The public op as a function of the arrays over time; its states alone."""
     scan = getattr(ops, name.split(",")[0])
-    channels: tuple[Tensor | None, ...] = ()
-    if name.startswith("hgru"):
-        theta_E = torch.rand(width) if name.endswith("complex") else None
-        channels = (torch.rand(width), theta_E)
-    return lambda *inputs: scan(*inputs, *channels)[0]
+    if not name.startswith("hgru"):
+        return lambda *inputs: scan(*inputs)[0]
+    lower_E, angle_E = torch.rand(2, width, device=device)
+    theta_E = angle_E if name.endswith("complex") else None
+    return lambda *inputs: scan(*inputs, lower_E, theta_E)[0]
 
 
-def _inputs(name: str, shape: tuple[int, int, int], dtype: torch.dtype) -> list[Tensor]:
+def _inputs(name: str, shape: Shape, dtype: torch.dtype) -> list[Tensor]:
     x = [torch.randn(shape).to(dtype) for _ in range(3 if name == "minlstm_scan" else 2)]
     if name == "linear_scan":
         x[0] = x[0].sigmoid()
@@ -93,9 +116,9 @@ def _inputs(name: str, shape: tuple[int, int, int], dtype: torch.dtype) -> list[
     return x
 
 
-def _rounds(name: str, shape: tuple[int, int, int], dtype: torch.dtype) -> list[list[Tensor]]:
+def _rounds(name: str, shape: Shape, dtype: torch.dtype, around: int) -> list[list[Tensor]]:
     first = _inputs(name, shape, dtype)
-    others = _AROUND // sum(x.nbytes for x in first)
+    others = around // sum(x.nbytes for x in first)
     return [first, *([x.clone() for x in first] for _ in range(others))]
 
 
@@ -120,7 +143,8 @@ def _call(scan: Scan, rounds: list[list[Tensor]], direction: int) -> Callable[[]
     return differentiate
 
 
-def _layer(report: Report, shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+def layer(report: Report, shape: Shape, dtype: torch.dtype) -> None:
+    """A layer with its products, forward and backward, beside the recurrences that it replaces."""
     batch, time, width = shape
     work = 3 * 2 * batch * time * width * 2 * width
 
@@ -130,7 +154,8 @@ def _layer(report: Report, shape: tuple[int, int, int], dtype: torch.dtype) -> N
         weights = list(module.parameters())
 
         def call() -> object:
-            autocast = torch.autocast("cpu", dtype=inside) if cast else nullcontext()
+            kind = report.device.type
+            autocast = torch.autocast(kind, dtype=inside) if cast else nullcontext()
             with autocast:
                 y = module(x_BTD)
             y = y[0] if isinstance(y, tuple) else y
@@ -154,11 +179,16 @@ def _layer(report: Report, shape: tuple[int, int, int], dtype: torch.dtype) -> N
         for kind in (nn.GRU, nn.LSTM):
             peer = f"torch nn.{kind.__name__}"
             makers[f"{peer} {inside}"] = partial(torchs, kind, peer, inside)
+    if report.device.type == "cuda":
+        loop = partial(peers.GRUCells, width)
+        makers["loop over torch's GRUCell"] = lambda: of(
+            loop().to(dtype), "loop over torch's GRUCell", dtype, False
+        )
     title = f"mingru layer forward+backward, {_named(dtype)}"
     report.contest(title, _sizes(shape, "D"), makers, bound=partial(multiplying, dtype))
 
 
-def _threads(report: Report, shape: tuple[int, int, int]) -> None:
+def _threads(report: Report, shape: Shape) -> None:
     """Where batch and width cannot fill the cores, time is divided."""
     threads = torch.get_num_threads()
     inputs = cache(lambda: [torch.randn(shape) for _ in range(2)])
@@ -182,7 +212,7 @@ def _threads(report: Report, shape: tuple[int, int, int]) -> None:
     report.contest("mingru_scan forward, one stream", _sizes(shape, "E"), makers, bound=copying)
 
 
-def _sizes(shape: tuple[int, int, int], width: str) -> dict[str, int]:
+def _sizes(shape: Shape, width: str) -> dict[str, int]:
     return {"B": shape[0], "T": shape[1], width: shape[2]}
 
 

@@ -2,6 +2,7 @@
 
 # B batch, T time, D model width, E inner width, V vocabulary
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -31,6 +32,56 @@ def associative_scan(gate_BTE: Tensor, candidate_BTE: Tensor) -> Tensor:
     z_BTE = torch.sigmoid(gate_BTE)
     c_BTE = torch.where(candidate_BTE >= 0, candidate_BTE + 0.5, torch.sigmoid(candidate_BTE))
     return scan(combine, (1 - z_BTE, z_BTE * c_BTE), dim=1, combine_mode="generic")[1]
+
+
+def fla_scan() -> Callable[..., Tensor]:
+    """flash-linear-attention's kernel of the linear recurrence; it wants the decays' logarithms."""
+    chunk_hgrn = _chunk_hgrn()
+    return lambda decay_BTE, input_BTE: chunk_hgrn(input_BTE, decay_BTE.log())[0]
+
+
+def fla_mingru() -> Callable[..., Tensor]:
+    """minGRU by that kernel; what stands before the recurrence is torch's."""
+    chunk_hgrn = _chunk_hgrn()
+
+    def scan(gate_BTE: Tensor, candidate_BTE: Tensor) -> Tensor:
+        c_BTE = torch.where(candidate_BTE >= 0, candidate_BTE + 0.5, torch.sigmoid(candidate_BTE))
+        return chunk_hgrn(torch.sigmoid(gate_BTE) * c_BTE, F.logsigmoid(-gate_BTE))[0]
+
+    return scan
+
+
+def accelerated_scan() -> Callable[..., Tensor]:
+    """accelerated-scan's kernel of the linear recurrence, over arrays (B, E, T)."""
+    try:
+        from accelerated_scan.warp import scan
+    except ImportError:
+        raise _missing("accelerated-scan", "bench-gpu") from None
+    return scan
+
+
+def _chunk_hgrn() -> Callable[..., tuple[Tensor, Any]]:
+    try:
+        from fla.ops.hgrn import chunk_hgrn
+    except ImportError:
+        raise _missing("flash-linear-attention", "bench-gpu") from None
+    return chunk_hgrn
+
+
+class GRUCells(nn.Module):
+    """A loop over torch's GRUCell: what the minGRU paper compares with."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(dim, dim)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """Map (B, T, D) to (B, T, D)."""
+        h_BD, outputs = torch.zeros_like(x_BTD[:, 0]), []
+        for x_BD in x_BTD.unbind(1):
+            h_BD = self.cell(x_BD, h_BD)
+            outputs.append(h_BD)
+        return torch.stack(outputs, dim=1)
 
 
 class SelfAttention(nn.Module):
@@ -109,5 +160,5 @@ def _min_gru_pytorch() -> Any:
     return minGRU_pytorch
 
 
-def _missing(package: str) -> InputError:
-    return InputError(f"expected {package}; it is not installed; pip install 'runnel[bench]'")
+def _missing(package: str, extra: str = "bench") -> InputError:
+    return InputError(f"expected {package}; it is not installed; pip install 'runnel[{extra}]'")

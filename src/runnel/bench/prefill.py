@@ -26,18 +26,18 @@ def measure(
     model.eval()
     config, size = model.config, count_parameters(model.config)
     for length in lengths:
-        prompt_BT = torch.randint(0, config.vocab_size, (1, length))
+        prompt_BT = torch.randint(0, config.vocab_size, (1, length), device=report.device)
 
         def ours(prompt_BT: Tensor = prompt_BT) -> Contestant:
             return _reader(model, None, prompt_BT, lambda chunk, state: model(chunk, state))
 
         def gpt2(prompt_BT: Tensor = prompt_BT) -> Contestant:
             other: Any = peers.gpt2(config.vocab_size, config.dim, size, prompt_BT.shape[1]).eval()
-            return _whole(other, "Hugging Face GPT-2", prompt_BT)
+            return _whole(other.to(report.device), "Hugging Face GPT-2", prompt_BT)
 
         def min_lm(prompt_BT: Tensor = prompt_BT) -> Contestant:
             other = peers.min_lm(config.vocab_size, config.dim, size, convolution=True)
-            return _whole(other.eval(), "minGRU-pytorch minLM", prompt_BT)
+            return _whole(other.to(report.device).eval(), "minGRU-pytorch minLM", prompt_BT)
 
         makers: dict[str, Maker] = {
             "runnel": ours,

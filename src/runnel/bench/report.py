@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from runnel.bench.bounds import Bound
-from runnel.bench.measure import Pace, in_turns, machine
+from runnel.bench.measure import CPU, Pace, in_turns, machine
 from runnel.bench.memory import peak_bytes
 from runnel.errors import InputError
 
@@ -37,8 +39,15 @@ Maker = Callable[[], Contestant]
 class Report:
     """Rows of contests run one after the other, and the bounds measured beside them."""
 
-    def __init__(self, pace: Pace, only: str | None = None, show: Callable[[str], object] = str):
-        self.pace, self.only = pace, only
+    def __init__(
+        self,
+        pace: Pace,
+        only: str | None = None,
+        show: Callable[[str], object] = str,
+        device: torch.device = CPU,
+    ) -> None:
+        """`device` is where makers make their tensors."""
+        self.pace, self.only, self.device = pace, only, device
         self._show = show
         self.rows: list[dict[str, Any]] = []
         """what was measured so far"""
@@ -65,16 +74,19 @@ class Report:
         contestants: dict[str, Contestant | str] = {}
         for peer, make in makers.items():
             try:
-                contestants[peer] = make()
+                contestants[peer] = self._made(make)
             except InputError as error:
                 contestants[peer] = str(error)
         present = {k: c for k, c in contestants.items() if isinstance(c, Contestant)}
         calls: dict[str, Callable[[], object]] = {k: c.call for k, c in present.items()}
-        reference = bound() if bound else None
+        with self.device:
+            reference = bound() if bound else None
         if reference is not None:
             calls["bound"] = reference.call
         rounds, warmup, budget, least = pace or self.pace
-        timings = in_turns(calls, rounds=rounds, warmup=warmup, budget=budget, least=least)
+        timings = in_turns(
+            calls, rounds=rounds, warmup=warmup, budget=budget, least=least, device=self.device
+        )
         rate = None
         if reference is not None:
             rate = reference.amount / timings["bound"].median
@@ -102,10 +114,25 @@ class Report:
                     "spread": [low, high],
                     "ratio_to_ours": median / first,
                     "fraction_of_bound": fraction,
-                    "peak_bytes": who.peak() if who.peak else peak_bytes(who.call),
+                    "peak_bytes": who.peak() if who.peak else peak_bytes(who.call, self.device),
                     "note": who.note,
                 }
             )
+
+    def _made(self, make: Maker) -> Contestant:
+        """A contestant; on a GPU one that has worked once, for kernels may fail when they run."""
+        if self.device.type == "cpu":
+            return make()
+        try:
+            with self.device:
+                made = make()
+            made.call()
+        except InputError:
+            raise
+        except Exception as error:
+            fault = str(error).strip().partition("\n")[0]
+            raise InputError(f"left out; {type(error).__name__}: {fault}"[:200]) from error
+        return made
 
     def result(self) -> dict[str, Any]:
         """The report in the form that `--json` prints."""
@@ -120,4 +147,4 @@ class Report:
             "read_gb_per_s": rates["read"] / 1e9 if "read" in rates else None,
             "matmul_gflop_per_s": matmul,
         }
-        return {"machine": machine(), "bounds": bounds, "rows": self.rows}
+        return {"machine": machine(self.device), "bounds": bounds, "rows": self.rows}

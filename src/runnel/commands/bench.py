@@ -40,6 +40,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add(
         "--length", type=positive(int), default=512, metavar="N", help="train: tokens of each (512)"
     )
+    add("--device", default="auto", metavar="auto|cpu|cuda", help="where to measure")
     add(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
@@ -62,9 +63,13 @@ def run(args: argparse.Namespace) -> None:
     from runnel.bench import lengths
     from runnel.bench.measure import QUICK, Pace
     from runnel.bench.report import Report
+    from runnel.training.precision import choose_device
 
+    device = choose_device(args.device)
+    if args.plot and device.type != "cpu":
+        raise InputError(f"expected --plot with --device cpu; got {device}; leave one of them out")
     show = _progress if sys.stderr.isatty() else _silent
-    report = Report(QUICK if args.quick else Pace(), args.only, show)
+    report = Report(QUICK if args.quick else Pace(), args.only, show, device)
     _measure(report, args)
     found = report.result()
     if picture is not None:
@@ -84,25 +89,28 @@ def _measure(report: Report, args: argparse.Namespace) -> None:
 
     # As training does; it serves peers and bounds alike, for it holds for the whole process.
     keep_freed_memory()
+    if args.kind == "ops" and report.device.type == "cuda":
+        ops.measure_on_gpu(report, ops.GPU_SHAPES[:1] if args.quick else ops.GPU_SHAPES)
+        return
     if args.kind == "ops":
         ops.measure(report, ops.SHAPES[:1] if args.quick else ops.SHAPES)
         if args.plot:
             lengths.measure(report, lengths.LENGTHS[:3] if args.quick else lengths.LENGTHS)
         return
-    model = adjusted(recipe(args.recipe), args.set).model.build()
+    model = adjusted(recipe(args.recipe), args.set).model.build().to(report.device)
     if args.kind == "decode":
         positions = decode.POSITIONS[:3] if args.quick else decode.POSITIONS
         decode.measure(report, model, args.recipe, positions)
+        if report.device.type == "cuda":
+            decode.measure_streams(report, model, args.recipe)
     elif args.kind == "prefill":
         prompts = prefill.LENGTHS[:1] if args.quick else prefill.LENGTHS
         prefill.measure(report, model, args.recipe, prompts)
     else:
-        import torch
-
         from runnel.models.diverging import DivergingConfig
         from runnel.training.precision import choose_precision
 
-        dtype = choose_precision(args.precision, torch.device("cpu"))
+        dtype = choose_precision(args.precision, report.device)
         train.measure(
             report, model.config, args.recipe, batch=args.batch, length=args.length, dtype=dtype
         )
@@ -132,6 +140,8 @@ def _silent(title: str) -> None:
 
 def _print(found: dict[str, Any]) -> None:
     machine, bounds = found["machine"], found["bounds"]
+    if "device" in machine:
+        print(machine["device"])
     print(f"{machine['processor']}, {machine['instructions']}, {machine['threads']} threads")
     print(f"torch {machine['torch']}, Python {machine['python']}, {machine['date']}")
     rates = [
