@@ -258,7 +258,8 @@ def _figures(row: Row) -> str:
     tokens = row["shape"]["B"] * row["shape"].get("T", 1)
     if "step" in row["name"] or "streams" in row["name"]:
         words.append(f"{tokens / row['seconds']:,.0f} tokens/s")
-    words.append(f"peak {row['peak_bytes'] / 1e9:.2f} GB")
+    if row["peak_bytes"] is not None:
+        words.append(f"peak {row['peak_bytes'] / 1e9:.2f} GB")
     return ", ".join([*words, *([row["note"]] if row["note"] else [])])
 
 
