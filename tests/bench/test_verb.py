@@ -12,9 +12,12 @@ from runnel.bench.measure import QUICK, Pace
 from runnel.bench.report import Report
 from runnel.cli import main
 
-TINY = ("--recipe", "mingru-stories", "--set", "model.dim=16", "--set", "model.layers=1", "--quick")
+TINY = (
+    *("--recipe", "mingru-stories", "--set", "model.dim=16", "--set", "model.layers=1"),
+    *("--quick", "--device", "cpu"),
+)
 WORDS = {
-    "ops": ("ops", "--quick", "--only", "linear_scan forward, float32 B=8"),
+    "ops": ("ops", "--device", "cpu", "--quick", "--only", "linear_scan forward, float32 B=8"),
     "train": ("train", *TINY, "--batch", "2", "--length", "9"),
     "decode": ("decode", *TINY, "--only", "by position"),
     "prefill": ("prefill", *TINY),

@@ -11,13 +11,17 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from runnel import ops
 from runnel.data.loader import Batch
 from runnel.errors import DivergedError
+from runnel.mixers import MIXERS
+from runnel.models.stack import StackConfig
+from runnel.ops import fused
 from runnel.training import OptimizerConfig, Recipe, train
 from runnel.training import trainer as training
 from runnel.training.feed import Ahead, Placed, as_tensors
 from runnel.training.loop import resolve
-from runnel.training.loss import _CrossEntropy
+from runnel.training.loss import _CrossEntropy, next_token_loss
 from runnel.training.subject import open_subject
 from runnel.training.trainer import Trainer
 from torture.essence import differences, lines_of
@@ -139,6 +143,21 @@ def test_a_step_reads_nothing_from_the_device(
             trainer.advance()
         with pytest.raises(AssertionError):
             trainer.measured()
+
+
+@pytest.mark.parametrize("mixer", sorted(MIXERS.keys() - {"gru", "lstm"}))
+def test_no_model_reads_anything_either(mixer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By plain torch; torch's own GRU wants the starts of documents on the host."""
+    monkeypatch.setattr(_CrossEntropy, "backward", staticmethod(_backward_elsewhere))
+    monkeypatch.setattr(fused, "_backend", lambda x: fused.BACKENDS["torch"])
+    monkeypatch.setattr(ops, "_backend", lambda *arguments: ops.BACKENDS["torch"])
+    config = StackConfig(dim=24, layers=2, mixers=(MIXERS[mixer](dim=24),), vocab_size=64)
+    model = config.build().train()
+    tokens_BT = torch.randint(64, (2, 40))
+    reset_BT = tokens_BT == 3
+    for resets in (None, reset_BT):
+        with _NobodyReads(), _NothingIsRead():  # type: ignore[no-untyped-call]
+            next_token_loss(model, tokens_BT, tokens_BT, resets, torch.bfloat16).backward()
 
 
 def _backward_elsewhere(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:

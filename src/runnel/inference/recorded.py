@@ -22,12 +22,13 @@ class Streams:
     """`model.step` for a fixed number of streams, without a launch for each of its kernels.
 
     States are values, as the model's are: they may be kept, forked and given in any order. Weights
-    are read where they lay when it was made, and kept alive; the model itself is not.
+    are read where they lay when it was made, and kept alive; the model itself is not. What a model
+    makes of its weights and keeps is that of then: make another when weights have changed.
     """
 
     def __init__(self, model: Model[Any], streams: int) -> None:
         self._model = weakref.ref(model)
-        self._weights = list(model.parameters())
+        self._weights = [*model.parameters(), *model.buffers()]
         device = device_of(model)
         self._token_B = torch.zeros(streams, dtype=torch.int64, device=device)
         with reading(model):
@@ -80,7 +81,8 @@ def record(call: Callable[[], None], device: torch.device) -> Callable[[], None]
             call()
     torch.cuda.current_stream(device).wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Other threads, that which fetches batches say, may allocate meanwhile.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         call()
     replay: Callable[[], None] = graph.replay
     return replay
