@@ -46,7 +46,7 @@ def compiled(kernel: Any, shape: Shape, op: int, *, resets: bool, summary: bool)
         "BT": shape.positions,
         "BE": shape.channels,
         "STAGES": shape.stages,
-        "AHEAD": shape.positions_back if backward and shape.positions_back else shape.positions,
+        "AHEAD": shape.at_once(backward=backward, sequences=3 if op == MINLSTM else 2),
     }
     absent = {"cosine", "sine", "d_theta"}
     absent |= set() if resets else {"reset"}

@@ -99,8 +99,9 @@ def test_a_shape_is_chosen_by_the_channels(monkeypatch: pytest.MonkeyPatch) -> N
     assert plan.runs * plan.span >= 65536
     assert plan.runs * plan.blocks >= 132 * 12
     assert _triton._plan(large.to(torch.complex64)).shape is TILES
-    assert _triton._plan(large).options(True)["AHEAD"] == 16
-    assert plan._replace(shape=WALK).options(True)["AHEAD"] == 3
+    assert _triton._plan(large).options(backward=True, sequences=2)["AHEAD"] == 16
+    assert plan._replace(shape=WALK).options(backward=True, sequences=2)["AHEAD"] == 3
+    assert plan._replace(shape=WALK).options(backward=False, sequences=3)["AHEAD"] == 2
 
 
 @pytest.mark.parametrize("behind", [False, True])

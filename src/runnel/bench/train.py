@@ -17,12 +17,13 @@ from runnel.bench.memory import peak_bytes
 from runnel.bench.report import Contestant, Maker, Report
 from runnel.models.model import ModelConfig
 from runnel.models.size import count_parameters
+from runnel.training.clipping import clip_unread
 from runnel.training.compiling import maybe_compiled
 from runnel.training.config import TrainingConfig
 from runnel.training.loss import next_token_loss
 from runnel.training.optimizers import Optimizers
 from runnel.training.precision import autocast
-from runnel.training.trainer import clip_unread, recompute_activations
+from runnel.training.trainer import recompute_activations
 
 Compile = Literal["auto", "never", "always"]
 

@@ -71,10 +71,10 @@ class _Plan(NamedTuple):
     span: int
     blocks: int
 
-    def options(self, backward: bool) -> dict[str, Any]:
+    def options(self, *, backward: bool, sequences: int) -> dict[str, Any]:
         """What the programs are told of their shape, and Triton of its."""
         shape = self.shape
-        positions = shape.positions_back if backward and shape.positions_back else shape.positions
+        positions = shape.at_once(backward=backward, sequences=sequences)
         own = {"AHEAD": positions} if shape.walks else {"BT": positions, "STAGES": shape.stages}
         return own | {"BE": self.width, "num_warps": shape.warps}
 
@@ -170,7 +170,7 @@ def _forward(
     lower, cosine, sine = channels(lower_bound, theta, accumulation_dtype(first.dtype))
     inputs = [*(_flat(x) for x in (first, second, third)), lower]
     sizes = (T, E, plan.runs, plan.span)
-    options = plan.options(backward=False) | {
+    options = plan.options(backward=False, sequences=2 if third is None else 3) | {
         "OP": op,
         "REVERSE": reverse,
         "RESETS": reset is not None,
@@ -228,7 +228,7 @@ def _backward(
     if initial is not None:
         initial = initial.to(dtype)
     sizes = (T, E, plan.runs, plan.span)
-    options = plan.options(backward=True) | {
+    options = plan.options(backward=True, sequences=2 if third is None else 3) | {
         "OP": op,
         "REVERSE": reverse,
         "INITIAL": initial is not None,

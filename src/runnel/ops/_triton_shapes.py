@@ -30,6 +30,11 @@ class Shape(NamedTuple):
     stages: int = 4
     """tiles whose loads are under way at once"""
 
+    def at_once(self, *, backward: bool, sequences: int) -> int:
+        """Positions read ahead, or of a tile; a third sequence would spill out of the registers."""
+        positions = self.positions_back if backward and self.positions_back else self.positions
+        return max(1, positions // 2) if self.walks and sequences == 3 else positions
+
     def __str__(self) -> str:
         back = self.positions_back or self.positions
         return (

@@ -111,35 +111,25 @@ def forward(
     at = row * E + e
     whole = (end - begin) // AHEAD
     ready = _read(
-        first, second, third, reset, at, row, E, side, e, whole > 0, OP, RESETS, False, AHEAD
-    )
+        first, second, third, reset, at, row, E, side,
+        e, whole > 0, OP, RESETS, False, AHEAD,
+    )  # fmt: skip
     for i in tl.range(whole):
         now, at_now = ready, at
         at += AHEAD * step
         row += AHEAD * side
         ready = _read(
-            first,
-            second,
-            third,
-            reset,
-            at,
-            row,
-            E,
-            side,
-            e,
-            i + 1 < whole,
-            OP,
-            RESETS,
-            False,
-            AHEAD,
-        )
+            first, second, third, reset, at, row, E, side,
+            e, i + 1 < whole, OP, RESETS, False, AHEAD,
+        )  # fmt: skip
         h, p = _forward_by(
             now, states, at_now, step, mask, low, h, p, OP, RESETS, SUMMARY, dtype, AHEAD
         )
     for _ in tl.range(end - begin - whole * AHEAD):
         now = _read(
-            first, second, third, reset, at, row, E, side, e, begin < end, OP, RESETS, False, 1
-        )
+            first, second, third, reset, at, row, E, side,
+            e, begin < end, OP, RESETS, False, 1,
+        )  # fmt: skip
         h, p = _forward_by(now, states, at, step, mask, low, h, p, OP, RESETS, SUMMARY, dtype, 1)
         at += step
         row += side
@@ -229,8 +219,9 @@ def backward(
     count = end - tl.maximum(begin, 1)
     whole = count // AHEAD
     ready = _read(
-        first, second, third, reset, at, row, E, side, e, whole > 0, OP, RESETS, True, AHEAD
-    )
+        first, second, third, reset, at, row, E, side,
+        e, whole > 0, OP, RESETS, True, AHEAD,
+    )  # fmt: skip
     grads = _ahead(grad_states, at, step, _within(e, E, whole > 0), FROM_STATES, AHEAD)
     befores = _ahead(states, at + step, step, _within(e, E, whole > 0), not SUMMARY, AHEAD)
     for i in tl.range(whole):
@@ -239,8 +230,9 @@ def backward(
         row += AHEAD * side
         more = i + 1 < whole
         ready = _read(
-            first, second, third, reset, at, row, E, side, e, more, OP, RESETS, True, AHEAD
-        )
+            first, second, third, reset, at, row, E, side,
+            e, more, OP, RESETS, True, AHEAD,
+        )  # fmt: skip
         grads = _ahead(grad_states, at, step, _within(e, E, more), FROM_STATES, AHEAD)
         befores = _ahead(states, at + step, step, _within(e, E, more), not SUMMARY, AHEAD)
         carry, p, sum_low = _backward_by(
@@ -250,8 +242,9 @@ def backward(
     for s in tl.range(end - begin - whole * AHEAD):
         left = end - begin - whole * AHEAD - s
         now = _read(
-            first, second, third, reset, at, row, E, side, e, begin < end, OP, RESETS, True, 1
-        )
+            first, second, third, reset, at, row, E, side,
+            e, begin < end, OP, RESETS, True, 1,
+        )  # fmt: skip
         grads_now = _ahead(grad_states, at, step, mask, FROM_STATES, 1)
         follows = (run > 0) | (left > 1)
         before = tl.zeros([BE], dtype)

@@ -18,6 +18,7 @@ from runnel.models.growing import GrowingModel
 from runnel.models.model import Model
 from runnel.training import growth, randomness
 from runnel.training.average import Average
+from runnel.training.clipping import clip_to, clip_unread
 from runnel.training.compiling import maybe_compiled
 from runnel.training.config import Recipe, TrainingConfig
 from runnel.training.divergence import diverged
@@ -326,19 +327,6 @@ class Trainer:
         for batch in batches:
             self._learn(batch)
         return batches
-
-
-def clip_to(clip: float, norm: float, gradients: list[Tensor]) -> None:
-    """Scale gradients of a norm down to `clip`; 0: never."""
-    if clip and norm > clip:
-        torch._foreach_mul_(gradients, clip / norm)
-
-
-def clip_unread(clip: float, norm: Tensor, gradients: list[Tensor]) -> None:
-    """The same where the norm lies on a device, to the bit, without waiting for it."""
-    if clip:
-        scale = torch.where(norm > clip, clip / norm.double(), 1.0).to(norm.dtype)
-        torch._foreach_mul_(gradients, scale)
 
 
 def build_model(recipe: Recipe, device: torch.device) -> Model[Any]:
