@@ -138,19 +138,16 @@ struct MinGRUCell {
     // Far from overflow whatever is made of it.
     static constexpr uint16_t bound = 0x42a0;    // 80
 
-    template <bool Bounded>
+    // Of any numbers: what overflows makes a gate that is shut, and the larger of u + 1/2 and
+    // sigmoid(u) is what g(u) is but for the error of the latter.
     INLINE static V<float> advance(V<float> gate, V<float> u, V<float> h) {
-        V<float> c = candidate_value<float, true, Bounded>(u);
-        return h + logistic<float, true, Bounded>(gate) * (c - h);
+        V<float> c = candidate_value<float, true, true>(u);
+        return h + logistic<float, true, true>(gate) * (c - h);
     }
 
     INLINE Pair advance_pair(int64_t i, Pair h) const {
-        __m512i g = words(gates + i), c = words(candidates + i);
-        Pair gate = part(g), u = part(c);
-        if (__builtin_expect(ordinary(bound, g, c), 1)) {
-            return {advance<true>(gate.even, u.even, h.even), advance<true>(gate.odd, u.odd, h.odd)};
-        }
-        return {advance<false>(gate.even, u.even, h.even), advance<false>(gate.odd, u.odd, h.odd)};
+        Pair gate = load_pair(gates + i), u = load_pair(candidates + i);
+        return {advance(gate.even, u.even, h.even), advance(gate.odd, u.odd, h.odd)};
     }
 
     template <bool Bounded>
