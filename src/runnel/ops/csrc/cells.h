@@ -13,6 +13,7 @@
 //   advance_pair(i, h)
 //   backward_pair(i, adjoint, before, streaming)
 //   fetch<level>(i)     asks for the inputs at i before they are needed
+//   ahead               how it is asked for on the way forward: what was quickest, docs/LOG.md
 //   backward(i, e, lanes, adjoint, before, sums, pitch)   writes gradients, returns a
 // i counts numbers in (B, T, E), e counts channels; `before` is h_{t-1}.
 #pragma once
@@ -31,6 +32,7 @@ struct LinearCell {
     typedef StateNumber State;
     typedef StateStored Stored;
     static constexpr bool paired = false;
+    static constexpr Ahead ahead{FIRST_LEVEL, 2048};
     static constexpr int sums = 0;
 
     const DecayStored* decays;
@@ -85,6 +87,7 @@ struct MinGRUCell {
     typedef Real<A> State;
     typedef S Stored;
     static constexpr bool paired = pairs && rough<S>;
+    static constexpr Ahead ahead{FIRST_LEVEL, 2048};
     static constexpr int sums = 0;
 
     const S *gates, *candidates;
@@ -138,11 +141,13 @@ struct MinGRUCell {
     // Far from overflow whatever is made of it.
     static constexpr uint16_t bound = 0x42a0;    // 80
 
-    // Of any numbers: what overflows makes a gate that is shut, and the larger of u + 1/2 and
-    // sigmoid(u) is what g(u) is but for the error of the latter.
+    // Of any numbers: what overflows makes a gate that is shut. The larger of u + 1/2 and sigmoid(u)
+    // is what g(u) is but for the error of the latter.
     INLINE static V<float> advance(V<float> gate, V<float> u, V<float> h) {
-        V<float> c = candidate_value<float, true, true>(u);
-        return h + logistic<float, true, true>(gate) * (c - h);
+        V<float> z = reciprocal<float, true>(exp_of_minus_any(gate) + 1.0f);
+        V<float> s = reciprocal<float, true>(exp_of_minus_any(u) + 1.0f);
+        V<float> c = (V<float>)_mm512_max_ps((__m512)(u + 0.5f), (__m512)s);
+        return h + z * (c - h);
     }
 
     INLINE Pair advance_pair(int64_t i, Pair h) const {
@@ -192,6 +197,7 @@ struct MinLSTMCell {
     typedef Real<A> State;
     typedef S Stored;
     static constexpr bool paired = false;
+    static constexpr Ahead ahead{FIRST_LEVEL, 0};
     static constexpr int sums = 0;
 
     const S *forgets, *inputs, *candidates;
@@ -275,6 +281,7 @@ struct HGRUCell {
     typedef CandidateStored Stored;
     static constexpr bool rotated = Number::parts == 2;
     static constexpr bool paired = false;
+    static constexpr Ahead ahead{rotated ? SECOND_LEVEL : FIRST_LEVEL, rotated ? 8192 : 2048};
     static constexpr int sums = rotated ? 2 : 1;
 
     const S* forgets;

@@ -179,21 +179,21 @@ class Engine {
         const Cell cell = this->cell;
         Stored* states = (Stored*)scan.states;
         const bool streaming = streams<Stored>(states, State::parts);
-        const int64_t next = ahead(+1, 2048), paired = end_of_pairs(e0, e1);
+        const int64_t next = ahead(+1, Cell::ahead.bytes), paired = end_of_pairs(e0, e1);
         if constexpr (Cell::paired) each_pair(e0, paired, [&](float* p) { part_in_place(p); }, h);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) h.clear(e1 - e0);
             const int64_t i = row(b, k);
             if constexpr (Cell::paired) {
                 for (int64_t e = e0; e < paired; e += 32) {
-                    cell.template fetch<FIRST_LEVEL>(i + e + next);
+                    if (Cell::ahead.bytes > 0) cell.template fetch<Cell::ahead.level>(i + e + next);
                     Pair state = cell.advance_pair(i + e, get_pair(h, e - e0));
                     set_pair(h, e - e0, state);
                     store_pair(states + i + e, state, streaming);
                 }
             }
             for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
-                cell.template fetch<FIRST_LEVEL>(i + e + next);
+                if (Cell::ahead.bytes > 0) cell.template fetch<Cell::ahead.level>(i + e + next);
                 State state = cell.advance(i + e, e, lanes, h.get(e - e0));
                 h.set(e - e0, state);
                 store_number(states, i + e, state, lanes, streaming);

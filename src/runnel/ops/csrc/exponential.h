@@ -66,27 +66,33 @@ alignas(64) static const uint32_t fractions[32] = {
 };
 
 // exp(-x) = 2^(k / 32) exp(r) with |r| <= ln 2 / 64: a table in two registers makes the first
-// factor, a quadratic (minimax, relative error 5.3e-8) the second. Rough: exp(-x) = 2^floor(y) 2^r
-// with y = -x / ln 2 and a cubic for 2^r (7.5e-5), in six instructions, for any x: beyond what a
-// float can hold it is 0 or infinite.
+// factor, a quadratic (minimax, relative error 5.3e-8) or, rough, a line (2.9e-5) the second.
 template <bool Rough = false>
 INLINE V<float> exp_of_minus(V<float> x) {
-    if constexpr (Rough) {
-        V<float> y = x * -1.4426950408889634f;
-        V<float> r = (V<float>)_mm512_reduce_ps((__m512)y, _MM_FROUND_TO_NEG_INF);
-        V<float> p = polynomial<float>(r, 0.9999252185627154f, 0.6958335404947528f,
-                                       0.226067155427483f, 0.07802452264047964f);
-        return (V<float>)_mm512_scalef_ps((__m512)p, (__m512)y);
-    }
     V<float> shifted = x * -46.166241308446829f + 12582912.0f;
     V<float> k = shifted - 12582912.0f;
     V<float> r = -(k * 0.021660849392498291f) - x;
-    V<float> p = polynomial<float>(r, 1.0f, 1.0000146778154564f, 0.50000053390043504f);
+    V<float> p;
+    if constexpr (Rough) {
+        p = polynomial<float>(r, 1.00002932f, 0.99999022f);
+    } else {
+        p = polynomial<float>(r, 1.0f, 1.0000146778154564f, 0.50000053390043504f);
+    }
     __m512i bits = (__m512i)shifted;
     __m512i low = _mm512_load_si512(fractions), high = _mm512_load_si512(fractions + 16);
     __m512i scale = _mm512_permutex2var_epi32(low, bits, high);
     scale = _mm512_add_epi32(scale, _mm512_slli_epi32(bits, 18));
     return p * (V<float>)scale;
+}
+
+// Rough exp(-x) of any x in six instructions, 0 or infinite beyond what a float can hold:
+// 2^floor(y) 2^r with y = -x / ln 2 and a cubic for 2^r (minimax, relative error 7.5e-5).
+INLINE V<float> exp_of_minus_any(V<float> x) {
+    V<float> y = x * -1.4426950408889634f;
+    V<float> r = (V<float>)_mm512_reduce_ps((__m512)y, _MM_FROUND_TO_NEG_INF);
+    V<float> p = polynomial<float>(r, 0.9999252185627154f, 0.6958335404947528f,
+                                   0.226067155427483f, 0.07802452264047964f);
+    return (V<float>)_mm512_scalef_ps((__m512)p, (__m512)y);
 }
 #else
 // exp(-x) = 2^k exp(r) with |r| <= ln 2 / 2; the polynomial is minimax, with relative error 3.1e-9.
@@ -139,13 +145,14 @@ INLINE V<A> clamped(V<A> x) {
     return at_least<A>(at_most<A>(x, limit<A>), -limit<A>);
 }
 
-// sigmoid(x) alone; `Bounded` says that no x is beyond the limit.
-template <class A, bool Rough, bool Bounded = false>
+// sigmoid(x) alone.
+template <class A, bool Rough>
 INLINE V<A> logistic(V<A> x) {
-    return reciprocal<A, Rough>(exp_of_minus<Rough>(Bounded ? x : clamped<A>(x)) + A(1));
+    return reciprocal<A, Rough>(exp_of_minus<Rough>(clamped<A>(x)) + A(1));
 }
 
-// sigmoid(x) and sigmoid(-x), neither by subtraction from one.
+// sigmoid(x) and sigmoid(-x), neither by subtraction from one; `Bounded` says that no x is beyond
+// the limit.
 template <class A>
 struct Sigmoid {
     V<A> of, of_minus;
@@ -179,15 +186,9 @@ INLINE Candidate<A> candidate(V<A> x) {
 }
 
 // g(x) alone.
-template <class A, bool Rough = false, bool Bounded = false>
+template <class A, bool Rough = false>
 INLINE V<A> candidate_value(V<A> x) {
-    V<A> s = lower_branch<A, Rough, Bounded>(x);
-#if defined(__AVX512F__)
-    // Bounded, s is the smaller of the two from zero on and the larger below, but for its error.
-    if constexpr (Bounded && sizeof(A) == 4) {
-        return (V<A>)_mm512_max_ps((__m512)(x + A(0.5)), (__m512)s);
-    }
-#endif
+    V<A> s = lower_branch<A, Rough, false>(x);
     return select<A>(x >= A(0), x + A(0.5), s);
 }
 

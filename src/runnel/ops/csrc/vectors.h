@@ -135,6 +135,12 @@ INLINE void store_streaming(S* p, R r) {
 // Which cache asks for a line; the last argument of __builtin_prefetch.
 enum Level { FIRST_LEVEL = 3, SECOND_LEVEL = 2 };
 
+// Where to and how many bytes before its use memory is asked for; 0: that is left to the processor.
+struct Ahead {
+    Level level;
+    int64_t bytes;
+};
+
 template <Level level = FIRST_LEVEL, class S>
 INLINE void prefetch(const S* p, int64_t ahead) {
     // As numbers: an address past the end of an array, or of one that is not given, is no pointer.
