@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from typing import Any
 
 import pytest
@@ -115,3 +116,18 @@ def test_missing_fields_are_named() -> None:
 def test_recipes_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         RECIPE.prompts = ()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "assignment"),
+    [
+        ("conv-attention-stories", f"model.dim={2**62 + 2}"),
+        ("conv-attention-stories", f"model.stages={2**40}"),
+        ("diverging-stories", f"model.layers={3 * 2**60}"),
+    ],
+)
+def test_numbers_beyond_all_sense_are_refused_at_once(name: str, assignment: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(InputError):
+        override(RECIPES[name].make(), [assignment])
+    assert time.process_time() - begin < 1

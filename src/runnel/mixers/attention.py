@@ -13,6 +13,9 @@ from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
 from runnel.ops.places import count_after, places
 from runnel.ops.ring import last_entries, within_reach
 
+_MOST_HEADS = 4096
+"""that are looked for where none are asked for; a width may come from a stranger's file"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionConfig(MixerConfig):
@@ -51,7 +54,9 @@ class AttentionConfig(MixerConfig):
         """Features of one head."""
         if self.heads:
             return self.dim // self.heads
-        divisors = [n for n in range(1, self.dim + 1) if self.dim % n == 0]
+        # One head is as near to dim / 64 as any number beyond twice that.
+        most = min(max(1, self.dim // 32), _MOST_HEADS)
+        divisors = [n for n in range(1, most + 1) if self.dim % n == 0]
         return self.dim // min(divisors, key=lambda n: abs(n - self.dim / 64))
 
     def build(self) -> "Attention":

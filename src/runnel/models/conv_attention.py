@@ -22,6 +22,9 @@ from runnel.models.feedforward import Kind
 from runnel.models.levels import GROUP, Level, LevelState
 from runnel.models.model import Model, ModelConfig
 
+_MOST_STAGES = 16
+"""a longer context than 4 to this power nobody has; without a bound the power alone fills memory"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConvAttentionConfig(ModelConfig):
@@ -48,6 +51,8 @@ class ConvAttentionConfig(ModelConfig):
                 "conv_attention wants vocab_size, dim, layers and stages of at least 1; got "
                 f"{self.vocab_size}, {self.dim}, {self.layers}, {self.stages}"
             )
+        if self.stages > _MOST_STAGES:
+            raise ValueError(f"stages must be at most {_MOST_STAGES}; got {self.stages}")
         if self.context < GROUP**self.stages:
             raise ValueError(
                 f"{self.stages} stages want a context of at least {GROUP**self.stages} tokens; "

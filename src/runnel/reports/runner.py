@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from runnel import files
 from runnel.errors import DiskError
 from runnel.reports import measure
 from runnel.reports.board import Board
@@ -95,7 +96,9 @@ def _run(out: Path, name: str, seed: int, child: _Child, board: Board) -> Run:
     if child.received is not None:
         raise Interrupted(child.received)
     log = log_file(out, name, seed)
-    log.parent.mkdir(parents=True, exist_ok=True)
+    with files.disk_errors(log.name):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
     command = [sys.executable, "-m", "runnel.reports.worker", str(out), name, str(seed)]
     began = time.monotonic()
     # A session of its own: Ctrl-C reaches it through us, once.

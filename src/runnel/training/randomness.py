@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from runnel.errors import InputError
+
 
 def derive(seed: int, purpose: str) -> int:
     """A seed of 63 bits for one purpose; other purposes and seeds have unrelated ones."""
@@ -30,7 +32,23 @@ def state(device: torch.device) -> dict[str, Tensor]:
 
 
 def load_state(saved: Mapping[str, Tensor], device: torch.device) -> None:
-    """Restore what `state` gave; a run that changed its device keeps a fresh generator there."""
-    torch.set_rng_state(saved["torch"])
-    if device.type == "cuda" and "cuda" in saved:
-        torch.cuda.set_rng_state(saved["cuda"], device)
+    """Restore what `state` gave; a run that changed its device keeps a fresh generator there.
+
+    InputError where that is no state of a generator.
+    """
+    for name, own in state(device).items():
+        other = saved.get(name, own if name != "torch" else None)
+        if other is None or (other.dtype, other.shape) != (own.dtype, own.shape):
+            raise InputError(
+                f"expected the state of a generator, {own.numel()} bytes, under random.{name} in "
+                "the checkpoint; got another; resume from another checkpoint"
+            )
+    try:
+        torch.set_rng_state(saved["torch"])
+        if device.type == "cuda" and "cuda" in saved:
+            torch.cuda.set_rng_state(saved["cuda"], device)
+    except RuntimeError as error:
+        raise InputError(
+            f"expected the state of a generator in the checkpoint; got {str(error)[:80]!r}; "
+            "resume from another checkpoint"
+        ) from None

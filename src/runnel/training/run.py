@@ -19,6 +19,7 @@ from runnel.training.growth import stage_of
 from runnel.training.ledger import Ledger, due
 from runnel.training.picture import draw_loss
 from runnel.training.progress import Progress
+from runnel.training.saved import check_judged, numbers
 from runnel.training.schedule import Spent
 from runnel.training.signals import Aborted, Signals
 from runnel.training.subject import Judgement, Subject
@@ -74,13 +75,23 @@ class Run:
         try:
             if {name: type(value) for name, value in state.items()} != _STATE:
                 raise TypeError("other fields")
+            check_judged(state["best"], state["outcome"], checkpoint.step)
+            self._ledger = numbers(Ledger, state["ledger"], "ledger")
             self._trainer.load(checkpoint.model, checkpoint.training, state["trainer"])
-            self._ledger = Ledger(**state["ledger"])
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"expected a training run's state in the checkpoint of step {checkpoint.step}; "
                 f"got {error}; resume with the version that wrote it"
             ) from None
+        spent = self._trainer.spent
+        # The evaluation that ends a run has been done, or is owed.
+        undone = self._trainer.budget.exhausted(spent) and not (state["owed"] or state["best"])
+        if spent.steps != checkpoint.step or undone:
+            raise InputError(
+                f"expected the state of a run after {checkpoint.step} steps; got one after "
+                f"{spent.steps}, judged {'never' if undone else 'as it should be'}; resume from "
+                "another checkpoint"
+            )
         self._best, self._owed, self.outcome = state["best"], state["owed"], state["outcome"]
         if longer:
             self.outcome = {}

@@ -27,10 +27,12 @@ from runnel.training.loss import next_token_loss
 from runnel.training.memory import refuse_larger_batches, refuse_larger_models
 from runnel.training.optimizers import Optimizers
 from runnel.training.precision import choose_precision
+from runnel.training.saved import numbers
 from runnel.training.schedule import Budget, Spent, rate
 from runnel.training.spikes import Spikes
 from runnel.training.subject import Subject
 
+_SPENT = ("steps", "tokens", "seconds")
 # So many steps at most are under way before what they measured is read.
 _MOST_PENDING = 100
 
@@ -226,7 +228,9 @@ class Trainer:
         self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], plain: Mapping[str, Any]
     ) -> None:
         """Take what `weights`, `tensors` and `plain` gave; InputError if it does not fit."""
-        for _ in range(growth.stages_to(self.model, plain.get("stage", 0))):
+        spent = numbers(Spent, {name: plain.get(name) for name in _SPENT}, "trainer")
+        spikes = numbers(Spikes, plain.get("spikes"), "trainer.spikes")
+        for _ in range(growth.stages_to(self.model, plain.get("stage"))):
             self._grow()
         with growth.merged(self.model):
             load_weights(self.model, weights)
@@ -236,9 +240,8 @@ class Trainer:
             load_weights(self.model, _below("weight.", tensors))
         self._optimizers.load_state(_below("optimizer.", tensors))
         randomness.load_state(_below("random.", tensors), self.device)
-        self._feed.load_position(plain["loader"])
-        self._spikes = Spikes(**plain.get("spikes", {}))
-        self.spent = Spent(plain["steps"], plain["tokens"], plain["seconds"])
+        self._feed.load_position(plain.get("loader", {}))
+        self.spent, self._spikes = spent, spikes
 
     def _follow_parameters(self) -> None:
         """Make what goes along with the parameters for those that the model has now."""
