@@ -24,14 +24,13 @@ import torch
 torch.set_num_threads(1)
 text, out, slow = sys.argv[1:]
 if slow == "slow":
-    step = Trainer.step
+    advance = Trainer.advance
     def slowly(self):
-        result = step(self)
+        advance(self)
         print("step", flush=True)
         time.sleep(0.2)
         print("end of step", flush=True)
-        return result
-    Trainer.step = slowly
+    Trainer.advance = slowly
 recipe = Recipe(
     model=StackConfig(dim=8, layers=1, mixers=(MinGRUConfig(dim=8),)),
     data=DataConfig(source=text),
