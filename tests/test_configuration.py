@@ -32,6 +32,8 @@ def test_round_trip_through_json() -> None:
         ("model.mixers.0.expansion=2", "model.mixers.0.expansion", 2.0),
         ("model.mixers.0.half_lives=none", "model.mixers.0.half_lives", None),
         ("prompts=A,B", "prompts", ("A", "B")),
+        ('prompts=["A, then", "B"]', "prompts", ("A, then", "B")),
+        ("model.mixers.0.half_lives=[1, 32]", "model.mixers.0.half_lives", (1.0, 32.0)),
     ],
 )
 def test_override_is_typed_by_the_field(assignment: str, path: str, value: Any) -> None:
@@ -43,6 +45,14 @@ def test_mixers_by_name_take_the_width_of_the_model() -> None:
     changed = override(RECIPE, ["model.mixers=mingru,attention", "model.dim=64"])
     mixers = changed.model.mixers  # type: ignore[attr-defined]
     assert [(m.name, m.dim) for m in mixers] == [("mingru", 64), ("attention", 64)]
+
+
+def test_mixers_with_their_fields_are_written_as_json() -> None:
+    written = '[{"type": "hgrn", "state": "real", "norm": "rms"}, "gru"]'
+    changed = override(RECIPE, [f"model.mixers={written}"])
+    first, second = changed.model.mixers  # type: ignore[attr-defined]
+    assert (first.name, first.state, first.norm, second.name) == ("hgrn", "real", "rms", "gru")
+    assert {first.dim, second.dim} == {changed.model.dim}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,8 @@ def test_mixers_by_name_take_the_width_of_the_model() -> None:
         ("model.type=stack", "model"),
         ("model.mixers.7.dim=3", "model.mixers"),
         ("training=3", "training"),
+        ('model.mixers=[{"type": "gru"]', "model.mixers: expected JSON"),
+        ('model.mixers=[{"type": "gru", "dmi": 3}]', "dim"),
     ],
 )
 def test_bad_overrides_are_one_line(assignment: str, hint: str) -> None:

@@ -7,7 +7,7 @@ import runnel
 from runnel.configuration import from_plain, to_plain
 from runnel.errors import InputError
 from runnel.mixers import MIXERS
-from runnel.models.size import count_parameters
+from runnel.models.size import count_parameters, count_without_embeddings
 from runnel.recipes import RECIPES
 from runnel.training import Recipe
 
@@ -86,3 +86,15 @@ def test_build_overrides_and_streams() -> None:
 def test_unknown_names_are_named(name: str, overrides: dict[str, int], hint: str) -> None:
     with pytest.raises(InputError, match=hint):
         runnel.build(name, **overrides)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("-1m")])
+def test_recipes_of_a_million_have_one_size_and_one_budget(name: str) -> None:
+    recipe, first = RECIPES[name].make(), RECIPES["mingru-1m"].make()
+    assert count_without_embeddings(recipe.model) == pytest.approx(1e6, rel=0.02)
+    assert recipe.data == first.data
+    assert recipe.data.tokenizer == "byte"
+    training = recipe.training
+    assert (training.batch, training.length, training.accumulate) == (4, 256, 1)
+    assert training.schedule == first.training.schedule
+    assert training.schedule.warmup_steps is None

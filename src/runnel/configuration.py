@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import json
 import pkgutil
 import textwrap
 import types
@@ -90,10 +91,23 @@ def override(config: T, assignments: Iterable[str]) -> T:
                     f"expected a field of the recipe; got {path!r}; {suggest(path, names)}"
                 )
             if depth == len(parents):
-                inner[key] = text
+                inner[key] = _written(path, text, inner[key])
             else:
                 inner = inner[key]
     return _structure(_LENIENT, type(config), plain, "--set")
+
+
+def _written(path: str, text: str, before: Any) -> Any:
+    """What a text sets: a list or an object that is written as JSON, or the text, typed later."""
+    if not isinstance(before, (list, dict)) or not text.lstrip().startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(
+            f"--set: {path}: expected JSON behind a bracket; got {text!r}: {error}; check its "
+            "quotes and commas"
+        ) from None
 
 
 class Field(NamedTuple):

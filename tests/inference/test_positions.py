@@ -20,6 +20,7 @@ def test_the_mean_over_all_positions_is_the_loss_in_windows(model: Model[Any]) -
     assert sum(p.tokens for p in found) == whole.tokens
     mean = sum(p.loss * p.tokens for p in found) / whole.tokens
     assert mean == pytest.approx(whole.loss, rel=1e-9)
+    assert sum(p.bytes for p in found) == whole.bytes
 
 
 def test_a_document_inside_a_window_begins_at_the_first_position(model: Model[Any]) -> None:

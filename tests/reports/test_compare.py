@@ -22,6 +22,7 @@ from runnel.reports.plan import equalised, write_plan
 from runnel.reports.results import Comparison
 from runnel.reports.runner import Interrupted, run_all
 from runnel.reports.store import read_run
+from runnel.reports.words import facts
 from runnel.reports.write import write_report
 
 TINY = [
@@ -81,8 +82,19 @@ def test_every_pair_is_treated_alike(made: tuple[Path, Comparison]) -> None:
             assert a.tokenizer_sha256 == b.tokenizer_sha256
             assert [point[0] for point in a.curve] == [point[0] for point in b.curve]
         assert one.recipe["data"] == other.recipe["data"]
-        for name in ("tokens", "batch", "length", "accumulate", "precision", "evaluate_tokens"):
+        shared = ("tokens", "batch", "length", "accumulate", "precision")
+        for name in (*shared, "evaluate_tokens", "judge_tokens"):
             assert one.recipe["training"][name] == other.recipe["training"][name]
+
+
+def test_what_is_measured_on_less_than_all_is_stated(made: tuple[Path, Comparison]) -> None:
+    out, found = made
+    (run,) = found.entries[1].runs
+    stated = dict(facts(found))["judged"]
+    assert f"the first {run.validation_tokens:,} tokens" in stated
+    assert "curves on the first 8,192" in stated
+    assert f"loss by position on {sum(b.count for b in run.by_position):,} tokens" in stated
+    assert stated in (out / "report.md").read_text()
 
 
 def test_everything_promised_is_measured(made: tuple[Path, Comparison]) -> None:

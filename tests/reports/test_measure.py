@@ -24,10 +24,10 @@ def model(mixer: str, **options: int) -> Model[Any]:
 
 
 @pytest.mark.parametrize("length", [20, 300])
-def test_loss_by_position_sums_to_the_loss_of_fresh_windows(length: int) -> None:
+def test_by_position_sums_to_the_loss_of_fresh_windows(length: int) -> None:
     tokens_N = np.random.default_rng(0).integers(1, 256, 4000).astype(np.uint16)
     made = model("mingru")
-    bins = measure.loss_by_position(made, tokens_N, ByteTokenizer(), length)
+    bins = measure.by_position(made, tokens_N, ByteTokenizer(), length)
     mean = sum(b.value * b.count for b in bins) / sum(b.count for b in bins)
     whole = evaluate(made, tokens_N, ByteTokenizer(), windows=2 * length)
     covered = sum(b.count for b in bins) / whole.tokens
@@ -41,7 +41,7 @@ def test_loss_by_position_sums_to_the_loss_of_fresh_windows(length: int) -> None
 
 def test_a_document_begins_the_count_anew() -> None:
     tokens_N = np.tile(np.array([0, 65, 66, 67], np.uint16), 100)
-    bins = measure.loss_by_position(model("mingru"), tokens_N, ByteTokenizer(), 40)
+    bins = measure.by_position(model("mingru"), tokens_N, ByteTokenizer(), 40)
     assert max(b.last for b in bins) == 4
 
 

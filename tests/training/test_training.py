@@ -64,6 +64,18 @@ def test_it_learns_more_than_the_frequencies_of_the_letters(
     assert losses[0] > 2 * losses[-1]
 
 
+@pytest.mark.parametrize(("judge", "last"), [(120, 120), (None, 0)])
+def test_the_last_evaluation_reads_as_much_as_is_asked_for(
+    make_recipe: MakeRecipe, tmp_path: Path, judge: int | None, last: int
+) -> None:
+    recipe = make_recipe(steps=6, evaluate_tokens=50, judge_tokens=judge)
+    _train(recipe, tmp_path / "run")
+    tokens = [line.get("validation_tokens") for line in read_metrics(tmp_path / "run")]
+    assert [n for n in tokens if n][:-1] == [50, 50]
+    whole = len(open_corpus(recipe.data).validation.tokens_N) - 1
+    assert tokens[-1] == (last or whole)
+
+
 def test_the_run_directory_holds_what_was_promised(
     make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,8 @@ class PositionLoss:
     """nats per token"""
     tokens: int
     """targets counted"""
+    bytes: int
+    """bytes of text that these targets stand for"""
 
 
 def loss_by_position(
@@ -52,7 +54,8 @@ def loss_by_position(
             f"expected a text of at least {length + 1} tokens and a limit of at least {length}; "
             f"got {len(tokens_N)} and {limit}; give more text or shorter windows"
         )
-    nats_T, counts_T = np.zeros(length), np.zeros(length, dtype=np.int64)
+    nats_T = np.zeros(length)
+    counts_T, bytes_T = (np.zeros(length, dtype=np.int64) for _ in range(2))
     for first in range(0, count, _ROWS):
         starts = range(first * length, min(first + _ROWS, count) * length, length)
         pieces_BT = np.stack([tokens_N[at : at + length + 1] for at in starts]).astype(np.int64)
@@ -61,8 +64,15 @@ def loss_by_position(
         age_BT = _age(reset_BT)
         np.add.at(nats_T, age_BT, answer(model, batch)[0])
         np.add.at(counts_T, age_BT, 1)
+        np.add.at(bytes_T, age_BT, tokenizer.token_bytes_V[batch.targets_BT])
     return [
-        PositionLoss(first=low + 1, last=high, loss=float(nats / n), tokens=int(n))
+        PositionLoss(
+            first=low + 1,
+            last=high,
+            loss=float(nats / n),
+            tokens=int(n),
+            bytes=int(bytes_T[low:high].sum()),
+        )
         for low, high in _doubling(length)
         if (n := counts_T[low:high].sum()) and np.isfinite(nats := nats_T[low:high].sum())
     ]

@@ -1,6 +1,6 @@
 """What is measured of a trained model beside its loss: speed, state, memory of the context."""
 
-# R rows read side by side, T time, V vocabulary, N tokens of the text
+# B streams, T time, V vocabulary, N tokens of the text
 
 import hashlib
 import math
@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from runnel.data import CORPORA
 from runnel.data.tokenizers import Tokenizer
 from runnel.errors import InputError
-from runnel.inference import generate
+from runnel.inference import generate, loss_by_position
 from runnel.inference.answers import reader
 from runnel.inference.reading import chunk_length, device_of, reading
 from runnel.inference.session import tokenizer_of
@@ -27,9 +26,10 @@ from runnel.tasks.recall import Recall
 
 STATE_LENGTHS = (1024, 16 * 1024, 256 * 1024)
 _BURSTS, _WARM, _BURST_SECONDS = 9, 2, 0.1
-_CHUNK, _ROWS = 256, 16
-_POSITION_TOKENS = 131_072
+_POSITION_TOKENS = 32_768
 _SAMPLE_TOKENS = 300
+_RECALL_QUESTIONS = 100
+_FEWEST_TOKENS = 16
 _FEWEST = 20  # questions that a mean over them is worth showing for
 
 
@@ -83,68 +83,30 @@ def _bytes(state: Any) -> int:
     return sum(_bytes(part) for part in state) if isinstance(state, (tuple, list)) else 0
 
 
-def loss_by_position(
+def by_position(
     model: Model[Any], tokens_N: NDArray[Any], tokenizer: Tokenizer, length: int
 ) -> tuple[Bin, ...]:
     """Bits per byte of tokens 1, 2, 3 to 4, 5 to 8 and so on after a fresh start.
 
-    Windows of twice the training length follow each other; a document that begins in one begins
-    the count anew. Ranges with under 16 tokens are left out.
+    In windows of twice the training length, as far as the text goes. Ranges with under 16 tokens
+    are left out.
     """
     window = min(2 * length, len(tokens_N) - 1)
-    count = max(1, min(_POSITION_TOKENS, len(tokens_N) - 1) // window)
-    sums: dict[int, NDArray[np.float64]] = {}
-    for first in range(0, count, _ROWS):
-        rows = range(first, min(count, first + _ROWS))
-        tokens_RT = np.stack([tokens_N[r * window : (r + 1) * window + 1] for r in rows])
-        _add_losses(model, tokens_RT.astype(np.int64), tokenizer, sums)
+    limit = max(window, _POSITION_TOKENS)
+    found = loss_by_position(model, tokens_N, tokenizer, length=window, limit=limit)
     return tuple(
         Bin(
-            first=(1 << power - 1) + 1 if power else 1,
-            last=min(1 << power, window),
-            count=int(number),
-            value=float(nats / size / math.log(2)),
+            first=part.first,
+            last=part.last,
+            count=part.tokens,
+            value=part.loss * part.tokens / part.bytes / math.log(2),
         )
-        for power, (nats, size, number) in sorted(sums.items())
-        if number >= 16
+        for part in found
+        if part.tokens >= _FEWEST_TOKENS and part.bytes
     )
 
 
-def _add_losses(
-    model: Model[Any],
-    tokens_RT: NDArray[np.int64],
-    tokenizer: Tokenizer,
-    sums: dict[int, NDArray[np.float64]],
-) -> None:
-    state: Any = None
-    since_R = np.zeros(len(tokens_RT), np.int64)
-    with reading(model):
-        for at in range(0, tokens_RT.shape[1] - 1, _CHUNK):
-            inputs_RT = tokens_RT[:, at : at + _CHUNK][:, : tokens_RT.shape[1] - 1 - at]
-            targets_RT = tokens_RT[:, at + 1 : at + 1 + inputs_RT.shape[1]]
-            reset_RT = inputs_RT == tokenizer.end
-            device = device_of(model)
-            logits_RTV, state = model(
-                torch.from_numpy(inputs_RT).to(device),
-                state,
-                torch.from_numpy(reset_RT).to(device) if reset_RT.any() else None,
-            )
-            nats_RT = F.cross_entropy(
-                logits_RTV.float().mT, torch.from_numpy(targets_RT).to(device), reduction="none"
-            ).cpu()
-            place_RT = np.empty_like(inputs_RT)
-            for t in range(inputs_RT.shape[1]):
-                since_R = np.where(reset_RT[:, t], 1, since_R + 1)
-                place_RT[:, t] = since_R
-            power_RT = np.ceil(np.log2(place_RT)).astype(int)
-            size_RT = tokenizer.token_bytes_V[targets_RT]
-            for power in np.unique(power_RT):
-                here = power_RT == power
-                part = np.array([nats_RT.numpy()[here].sum(), size_RT[here].sum(), here.sum()])
-                sums[int(power)] = sums.get(int(power), np.zeros(3)) + part
-
-
-def recall(model: Model[Any], source: str, questions: int = 600) -> tuple[Bin, ...]:
+def recall(model: Model[Any], source: str, questions: int = _RECALL_QUESTIONS) -> tuple[Bin, ...]:
     """How far back names, colours and promises are known again: by words since the last mention.
 
     Only on a corpus that asks by itself; distances with under 20 questions are left out, and all

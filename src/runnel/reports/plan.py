@@ -13,20 +13,23 @@ from runnel.reports.results import FORMAT, Comparison
 from runnel.training import Recipe
 
 PLAN = "compare.json"
-_POINTS = 12
-_CURVE_TOKENS = 25_000
+_POINTS = 8
+_CURVE_TOKENS = 8_192
+_JUDGE_TOKENS = 65_536
 _SHARED = ("steps", "tokens", "minutes", "batch", "length", "accumulate", "precision", "seed")
 
 
 def equalised(recipes: Mapping[str, Recipe], kept: Iterable[str] = ()) -> dict[str, Recipe]:
     """The recipes with the data, budget, batches and prompts of the first.
 
-    Optimizer, rates and schedule stay each recipe's own. Curves get a dozen points, judged on the
-    beginning of the validation text, unless `kept` names the fields that say otherwise.
+    Optimizer, rates and schedule stay each recipe's own. Curves get a few points, judged on the
+    beginning of the validation text, and the end is judged on more of it, unless `kept` names the
+    fields that say otherwise. At a small budget judging would take longer than training.
     """
     first = next(iter(recipes.values()))
     shared: dict[str, Any] = {name: getattr(first.training, name) for name in _SHARED}
     curve = {"evaluate_every": _every(first), "evaluate_tokens": _CURVE_TOKENS}
+    curve["judge_tokens"] = _JUDGE_TOKENS
     curve |= {"log_every": first.training.log_every, "save_every": first.training.save_every}
     shared |= {name: value for name, value in curve.items() if name not in set(kept)}
     return {

@@ -48,7 +48,7 @@ class Run:
     seconds: float | None = None
     """of training steps"""
     bits_per_byte: float | None = None
-    """of the published weights over all validation text"""
+    """of the published weights over the first `validation_tokens`"""
     nats_per_token: float | None = None
     validation_tokens: int | None = None
     validation_sha256: str | None = None

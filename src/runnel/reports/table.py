@@ -73,7 +73,12 @@ COLUMNS = (
     ),
     Column("tokens", "tokens", "", "read while training", lambda entry, run: run.tokens, _whole),
     Column(
-        *("bits_per_byte", "bits/byte", "", "of the validation text, all of it: lower is better"),
+        *(
+            "bits_per_byte",
+            "bits/byte",
+            "",
+            "of the validation text, as much of it as is stated: lower is better",
+        ),
         lambda entry, run: run.bits_per_byte,
         lambda value: f"{value:.4f}",
     ),

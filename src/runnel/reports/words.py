@@ -44,12 +44,30 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
     ]
     if protocols and judged:
         tokens = ", ".join(f"{n:,}" for n in sorted(n for n in judged if n))
-        rows.append(("judged", f"on {tokens} tokens of held-out text; {'; '.join(protocols)}"))
+        rows.append(
+            (
+                "judged",
+                f"on the first {tokens} tokens of the held-out text; {'; '.join(protocols)}; "
+                + _read_less(comparison),
+            )
+        )
     rows.append(("machine", machine_line(comparison)))
     todo = sum(len(missing(comparison, entry)) for entry in comparison.entries)
     if todo:
         rows.append(("not done", f"{todo} runs are still to come: the same command goes on"))
     return rows
+
+
+def _read_less(comparison: Comparison) -> str:
+    """What is measured on less than what the table's loss is judged by."""
+    runs = [run for entry in comparison.entries for run in entry.finished]
+    curve = {e.recipe["training"].get("evaluate_tokens") for e in comparison.entries} - {None}
+    placed = max((sum(b.count for b in run.by_position) for run in runs), default=0)
+    asked = max((sum(b.count for b in run.recall) for run in runs), default=0)
+    parts = [f"curves on the first {max(curve):,}"] if curve else []
+    parts += [f"loss by position on {placed:,} tokens"] if placed else []
+    parts += [f"recall by {asked:,} questions"] if asked else []
+    return ", ".join(parts)
 
 
 def machine_line(comparison: Comparison) -> str:

@@ -129,6 +129,8 @@ def measured(plan: Comparison, entry: Entry, recipe: Recipe, path: Path) -> Run:
     model = load_model(path).to(choose_device(plan.device))
     corpus = open_corpus(recipe.data)
     tokens_N, tokenizer = corpus.validation.tokens_N, corpus.tokenizer
+    if recipe.training.judge_tokens is not None:
+        tokens_N = tokens_N[: recipe.training.judge_tokens + 1]
     lines = RunDirectory.open(path).metrics.read()
     seed, first = recipe.training.seed, recipe.training.seed == plan.seeds[0]
     found = Run(
@@ -140,7 +142,7 @@ def measured(plan: Comparison, entry: Entry, recipe: Recipe, path: Path) -> Run:
         protocol="state carried through the text, fresh at each document",
         tokens_per_second=measure.speed(lines),
         curve=measure.curve(lines),
-        by_position=measure.loss_by_position(model, tokens_N, tokenizer, recipe.training.length),
+        by_position=measure.by_position(model, tokens_N, tokenizer, recipe.training.length),
         decode_tokens_per_second=measure.decode_tokens_per_second(model),
         recall=measure.recall(model, recipe.data.source),
     )

@@ -141,7 +141,9 @@ class TrainingConfig:
     evaluate_every: int | str = "60s"
     """steps, or a duration of training such as "60s", between evaluations"""
     evaluate_tokens: int = 200_000
-    """validation tokens read at each evaluation; the last one reads all"""
+    """validation tokens read at each evaluation but the last"""
+    judge_tokens: int | None = None
+    """validation tokens that the last evaluation reads; none: all"""
     save_every: int | str = "60s"
     """steps, or a duration of training such as "60s", between checkpoints"""
     seed: int = 0
@@ -159,6 +161,10 @@ class TrainingConfig:
         for name in ("batch", "length", "accumulate", "evaluate_tokens"):
             if getattr(self, name) < 1:
                 raise InputError(f"training.{name} must be at least 1; got {getattr(self, name)}")
+        if self.judge_tokens is not None and self.judge_tokens < 1:
+            raise InputError(
+                f"training.judge_tokens must be at least 1, or none; got {self.judge_tokens}"
+            )
         for name in ("log_every", "evaluate_every", "save_every"):
             Interval.parse(getattr(self, name))
         if not 0 <= self.spike < math.inf:

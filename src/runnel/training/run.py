@@ -180,18 +180,18 @@ class Run:
                 self._save(writer)
 
     def _finish(self, writer: BackgroundWriter) -> None:
-        """Judge the best weights on all validation text; card, checkpoint, and last the weights."""
+        """Judge the best weights on what is to be judged by; card, checkpoint, last the weights."""
         writer.wait()
         weights = self._best_weights()
         spent, best = self._trainer.spent, self._best["step"]
         if best == spent.steps:
             with self._trainer.keeping() as model:
-                judgement = self._judge(model, None)
+                judgement = self._judge(model, self._training.judge_tokens)
         else:
             with torch.random.fork_rng(devices=[]):
                 model = build_model(self._trainer.recipe, self._trainer.device)
             load_weights(model, weights)
-            judgement = self._judge(model, None)
+            judgement = self._judge(model, self._training.judge_tokens)
         whole = judgement.line
         self.outcome = {**whole, "best_step": best, "protocol": judgement.protocol}
         line = self._directory.metrics.read()[-1]
