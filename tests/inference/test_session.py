@@ -1,5 +1,6 @@
 """A session reads in pieces as it reads at once, forks, and survives on disk up to the bit."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from runnel.errors import InputError
 from runnel.inference import Sampling, Session
 from runnel.models.model import Model
+from runnel.storage import tensors
 
 TEXT = "Once upon a time a small stream ran down to the sea. \N{SNOWMAN} It sang."
 Make = Callable[[str], Model[Any]]
@@ -195,6 +197,19 @@ def test_the_end_token_ends_unless_it_is_not_wanted(reciter: Make) -> None:
     assert session.position == 3
     assert len("".join(session.write(10, end=False))) > 0
     assert session.position == 13
+
+
+@pytest.mark.parametrize("position", ["3", 3.0, -1, True, None, 2**62])
+def test_a_position_that_cannot_be_is_refused(
+    mingru: Model[Any], tmp_path: Path, position: object
+) -> None:
+    Session.start(mingru).save(tmp_path / "stream")
+    held = tensors.load((tmp_path / "stream").read_bytes(), "stream")
+    header = json.loads(held["session.json"].numpy().tobytes()) | {"position": position}
+    text = torch.frombuffer(bytearray(json.dumps(header).encode()), dtype=torch.uint8)
+    (tmp_path / "stream").write_bytes(tensors.save_sealed(held | {"session.json": text}))
+    with pytest.raises(InputError, match="expected a position"):
+        Session.load(tmp_path / "stream", mingru)
 
 
 def test_a_caller_who_turns_away_leaves_a_stream_that_goes_on(reciter: Make) -> None:

@@ -86,6 +86,18 @@ def test_only_lines_with_a_step_and_finite_numbers_are_written(
     assert len(metrics.read()) == 4
 
 
+@pytest.mark.parametrize("field", ["loss", "tokens", "validation_loss", "tokens_per_second"])
+@pytest.mark.parametrize("value", ["5", None, True, [1], {}])
+def test_what_is_drawn_and_counted_is_a_number(
+    metrics: Metrics, tmp_path: Path, field: str, value: object
+) -> None:
+    metrics.append({"step": 40, "loss": 1.0, field: value})
+    with pytest.raises(InputError, match=rf"line 5: expected a number under {field}"):
+        metrics.read()
+    metrics.truncate_after(50)
+    assert _steps(metrics) == [10, 20, 20, 30]
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("")
     (tmp_path / "metrics.jsonl").symlink_to(tmp_path / "target")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from runnel.configuration import override
 from runnel.errors import DivergedError, InputError
 from runnel.training import OptimizerConfig, Recipe, ScheduleConfig
 from runnel.training.loop import resolve
@@ -210,6 +211,16 @@ def test_weights_of_another_model_are_refused(
 def test_a_model_beyond_all_memory_is_the_users_fault(make_recipe: MakeRecipe) -> None:
     with pytest.raises(InputError, match=r"trains in .* GB of memory"):
         build_model(make_recipe(dim=10**8), _CPU)
+
+
+@pytest.mark.parametrize("expansion", [1e300, 1e18, float("inf")])
+def test_sizes_that_nobody_can_count_are_the_users_fault(
+    make_recipe: MakeRecipe, expansion: float
+) -> None:
+    recipe = override(make_recipe(), [f"model.block.expansion={expansion}"])
+    with pytest.raises(InputError, match=r"sizes that can be counted|GB of memory") as caught:
+        build_model(recipe, _CPU)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_batch_beyond_all_memory_is_the_users_fault(

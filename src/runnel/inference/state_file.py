@@ -20,6 +20,8 @@ from runnel.storage.tensors import LARGEST, load, save_sealed
 
 _FORMAT = 1
 _SAMPLES = 1024
+_LONGEST = 2**62
+"""tokens of a stream; nobody has read so many"""
 _HEADER = "session.json"
 _LOGITS = "logits_BV"
 _STATE = "state"
@@ -68,6 +70,9 @@ def load_stream(path: Path, model: Model[Any]) -> Stream:
         )
     if not header.keys() >= {"generator", "model", "position"}:
         raise InputError(f"{path.name}: expected generator, model and position; got {[*header]}")
+    position = header["position"]
+    if type(position) is not int or not 0 <= position < _LONGEST:
+        raise InputError(f"{path.name}: expected a position; got {str(position)[:40]!r}")
     if header["model"] != _fingerprint(model):
         raise InputError(
             f"{path.name}: expected the weights that the session was saved with; got a "
@@ -80,7 +85,7 @@ def load_stream(path: Path, model: Model[Any]) -> Stream:
     if logits_BV is None or logits_BV.shape != (1, model.config.vocab_size):
         raise InputError(f"{path.name}: expected the logits of {model.config.vocab_size} tokens")
     logits_BV = logits_BV.to(device_of(model))
-    return Stream(state, logits_BV, int(header["position"]), _generator(header["generator"], path))
+    return Stream(state, logits_BV, position, _generator(header["generator"], path))
 
 
 def _generator(saved: Any, path: Path) -> np.random.Generator:

@@ -20,12 +20,10 @@ from torch import Tensor, nn
 from runnel.mixer import MixerConfig
 from runnel.models.growing import GrowingModel
 from runnel.models.lora import LoRA
-from runnel.models.model import ModelConfig
+from runnel.models.model import ModelConfig, check_most
 from runnel.models.stack import BlockConfig, BlockState, StackConfig
 
 _BLOCKS = "stack.blocks."
-_MOST_LAYERS = 2**16
-"""that are compared with each other; a configuration may be a stranger's"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +53,7 @@ class DivergingConfig(ModelConfig):
         return StackConfig.complete(plain)
 
     def __post_init__(self) -> None:
-        if self.layers > _MOST_LAYERS:
-            raise ValueError(f"layers must be at most {_MOST_LAYERS}; got {self.layers}")
+        check_most(self)
         sizes = (*self.stages, self.layers)
         divide = all(n > 0 and after % n == 0 for n, after in pairwise(sizes))
         if not self.stages or not divide or sorted(set(self.stages)) != list(self.stages):

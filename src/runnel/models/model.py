@@ -3,6 +3,8 @@
 # B batch, T time, V vocabulary, D model width
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -75,3 +77,27 @@ class Model(nn.Module, ABC, Generic[S]):
     @abstractmethod
     def step(self, token_B: Tensor, state: S) -> tuple[Tensor, S]:
         """Logits (B, V) after one more token of each stream, and the state after it."""
+
+
+_MOST = {"vocab_size": 2**31, "dim": 2**31, "layers": 2**16}
+
+
+def check_most(config: ModelConfig) -> None:
+    """ValueError for sizes that nobody has: torch cannot count them, and layers would not end."""
+    for name, most in _MOST.items():
+        if getattr(config, name) > most:
+            raise ValueError(
+                f"{name} must be at most {most}; got {str(getattr(config, name))[:40]}"
+            )
+
+
+@contextmanager
+def countable() -> Iterator[None]:
+    """Within this context sizes beyond what torch can count are a ValueError in one line."""
+    try:
+        yield
+    except (OverflowError, RuntimeError, TypeError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        if not isinstance(error, OverflowError) and "verflow" not in reason:
+            raise
+        raise ValueError(f"expected sizes that can be counted; got: {reason}") from error

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from runnel.models.model import ModelConfig
+from runnel.models.model import ModelConfig, countable
 
 C = TypeVar("C", bound=ModelConfig)
 Count = Callable[[Any], int]
@@ -19,7 +19,7 @@ TOLERANCE = 0.02
 @cache
 def count_parameters(config: ModelConfig) -> int:
     """How many numbers the model learns, shared ones once; no memory is taken for them."""
-    with torch.device("meta"):
+    with torch.device("meta"), countable():
         return sum(p.numel() for p in config.build().parameters())
 
 

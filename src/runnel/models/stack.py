@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from runnel.mixer import Mixer, MixerConfig, SharingMixerConfig, state_dtype
 from runnel.models.feedforward import FeedForward, Kind
-from runnel.models.model import Model, ModelConfig
+from runnel.models.model import Model, ModelConfig, check_most
 from runnel.models.norm import RMSNorm
 from runnel.ops.convolution import causal_convolution_step
 from runnel.ops.fused import causal_convolution
@@ -85,6 +85,7 @@ class StackConfig(ModelConfig):
         return full
 
     def __post_init__(self) -> None:
+        check_most(self)
         if min(self.vocab_size, self.dim, self.layers, len(self.mixers)) < 1:
             raise ValueError(
                 "a stack wants vocab_size, dim, layers and mixers of at least 1; got "

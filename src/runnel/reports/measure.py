@@ -148,13 +148,14 @@ def curve(lines: list[dict[str, Any]]) -> tuple[tuple[int, float, float], ...]:
     The last line of a finished run may judge the whole text, not its beginning: it is left out.
     """
     return tuple(
-        (line["tokens"], float(line["seconds"]), float(line["bits_per_byte"]))
+        (int(line["tokens"]), float(line["seconds"]), float(line["bits_per_byte"]))
         for line in lines
-        if "bits_per_byte" in line and "best_step" not in line
+        if line.keys() >= {"tokens", "seconds", "bits_per_byte"} and "best_step" not in line
     )
 
 
 def speed(lines: list[dict[str, Any]]) -> float | None:
     """Median tokens per second of training over the logged lines, the first left out."""
-    rates = [line["tokens_per_second"] for line in lines if "best_step" not in line]
+    logged = [line for line in lines if "best_step" not in line]
+    rates = [line["tokens_per_second"] for line in logged if "tokens_per_second" in line]
     return statistics.median(rates[1:] or rates) if rates else None

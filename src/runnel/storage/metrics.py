@@ -9,6 +9,11 @@ from runnel.errors import InputError
 
 NAME = "metrics.jsonl"
 _LONGEST_LINE = 2**20
+_NUMBERS = (
+    *("tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second"),
+    *("validation_loss", "validation_tokens", "bits_per_byte", "accuracy", "best_step"),
+)
+"""fields that are numbers where they are there, so that pictures and tables can count on it"""
 
 
 class Metrics:
@@ -67,4 +72,7 @@ def _parse(raw: bytes, name: str) -> dict[str, Any]:
     line = strict_json.parse(raw, name)
     if type(line.get("step")) is not int:
         raise InputError(f"{name}: expected a whole number under step")
+    for field in _NUMBERS:
+        if field in line and type(line[field]) not in (int, float):
+            raise InputError(f"{name}: expected a number under {field}")
     return line

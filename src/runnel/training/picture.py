@@ -34,8 +34,9 @@ def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: f
         FigureCanvasSVG(figure)
         # Fixed margins: a layout engine would draw everything twice.
         axes = figure.add_axes((0.09, 0.12, 0.82, 0.78))
-        judged = [line for line in lines if "validation_loss" in line]
-        trained = [line for line in lines if "loss" in line]
+        placed = [line for line in lines if "tokens" in line]
+        judged = [line for line in placed if "validation_loss" in line]
+        trained = [line for line in placed if "loss" in line]
         trained = trained[:: 1 + len(trained) // _POINTS]
         axes.plot(*_curve(trained, "loss"), color=_TRAIN, linewidth=1.2, label="training")
         axes.plot(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from runnel.errors import InputError
 from runnel.models.growing import GrowingModel
-from runnel.models.model import Model
+from runnel.models.model import Model, countable
 from runnel.training import growth, randomness
 from runnel.training.average import Average
 from runnel.training.clipping import clip_to, clip_unread
@@ -335,7 +335,7 @@ class Trainer:
 def build_model(recipe: Recipe, device: torch.device) -> Model[Any]:
     """A fresh model in training mode; InputError for dimensions that cannot be."""
     try:
-        with refuse_larger_models(recipe.model, device):
+        with countable(), refuse_larger_models(recipe.model, device):
             return recipe.model.build().to(device).train()
     except ValueError as error:
         raise InputError(str(error)) from error
