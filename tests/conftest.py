@@ -32,3 +32,29 @@ def in_child() -> Callable[[Callable[[], None]], int]:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     return run
+
+
+@pytest.fixture(scope="session")
+def byte_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random GPT-2 of bytes with a context of 32, written to a folder."""
+    transformers = pytest.importorskip("transformers", reason="needs the extra hub")
+    tokenizers = pytest.importorskip("tokenizers")
+    path = tmp_path_factory.mktemp("gpt2")
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {c: i for i, c in enumerate(alphabet)} | {"<|endoftext|>": 256}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=[]))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    end = "<|endoftext|>"
+    wrapped = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token=end, eos_token=end
+    )
+    wrapped.save_pretrained(path)
+    import torch
+
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=257, n_positions=32, n_embd=16, n_layer=1, n_head=2, bos_token_id=256
+    )
+    transformers.GPT2LMHeadModel(config).save_pretrained(path)
+    return path

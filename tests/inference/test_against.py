@@ -11,38 +11,14 @@ import torch
 from runnel.data.tokenizers import ByteTokenizer
 from runnel.errors import InputError
 from runnel.inference import against
-from runnel.inference.against import HuggingFaceModel, open_against
+from runnel.inference.against import HuggingFaceModel, check_against, open_against
 
 _TEXT = "The brook ran on and on. Grüße! "
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random GPT-2 of bytes with a context of 32, written to a folder."""
-    transformers = pytest.importorskip("transformers", reason="needs the extra hub")
-    tokenizers = pytest.importorskip("tokenizers")
-    path = tmp_path_factory.mktemp("gpt2")
-    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {c: i for i, c in enumerate(alphabet)} | {"<|endoftext|>": 256}
-    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=[]))
-    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = tokenizers.decoders.ByteLevel()
-    end = "<|endoftext|>"
-    wrapped = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=made, bos_token=end, eos_token=end
-    )
-    wrapped.save_pretrained(path)
-    torch.manual_seed(0)
-    config = transformers.GPT2Config(
-        vocab_size=257, n_positions=32, n_embd=16, n_layer=1, n_head=2, bos_token_id=256
-    )
-    transformers.GPT2LMHeadModel(config).save_pretrained(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def theirs(folder: Path) -> HuggingFaceModel:
-    return open_against(str(folder), "cpu")
+def theirs(byte_gpt2: Path) -> HuggingFaceModel:
+    return open_against(str(byte_gpt2), "cpu")
 
 
 def _stream(*texts: str) -> Any:
@@ -75,11 +51,34 @@ def test_long_texts_are_read_in_windows_and_every_token_counts_once(
         assert max(len(w.tokens) for w in windows) <= 33
 
 
+def test_a_stream_goes_on_past_the_context(theirs: HuggingFaceModel) -> None:
+    read = []
+
+    def counting(module: Any, arguments: Any, named: dict[str, Any]) -> None:
+        (cache,) = [value for name, value in named.items() if name != "use_cache"]
+        read.append(0 if cache is None else cache.get_seq_length())
+
+    handle = theirs._model.register_forward_pre_hook(counting, with_kwargs=True)
+    step = theirs.stepper()
+    for _ in range(theirs.context + 2):
+        step()
+    handle.remove()
+    assert read == [*range(theirs.context), 0, 1]
+
+
 def test_a_closed_hub_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("transformers", reason="needs the extra hub")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(InputError, match="the hub does not answer"):
         open_against("hf:nobody/nothing-of-this-name")
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"), [(["hf:a", "hf:a"], "twice"), (["hf:a", "nowhere"], "hf:NAME or a folder")]
+)
+def test_what_no_opening_can_mend_is_refused_at_once(names: list[str], hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        check_against(names)
 
 
 @pytest.mark.parametrize("name", ["nonsense", "hf:"])

@@ -168,6 +168,11 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "a size without match": (["gru-stories", "--tokens", "9", "--parameters", "7"], "--match"),
     "recipes beside --from": (["gru-stories", "--from", "x"], "--from alone"),
+    "a guest that is none": (
+        ["gru-stories", "--tokens", "9", "--against", "x"],
+        "hf:NAME or a folder",
+    ),
+    "a guest beside --from": (["--from", "x", "--against", "hf:x"], "--from alone"),
     "no results": (["--from", "nowhere.json"], "nowhere.json"),
     "too long": (["gru-stories", "--tokens", "9", "--length", "90000"], "90000"),
 }

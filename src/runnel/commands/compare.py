@@ -33,6 +33,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the size to match, embedding and head not counted (default: the first recipe's)",
     )
+    add(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="hf:NAME",
+        help="Hugging Face models or folders with one, judged on the same text, not trained here",
+    )
     add("--from", dest="parts", nargs="+", metavar="RESULTS", help="merge results of earlier calls")
 
 
@@ -47,6 +54,11 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(
                 f"expected --from alone; got the recipe {args.recipes[0]} as well; train it into "
                 "an --out of its own, then merge"
+            )
+        if args.against:
+            raise InputError(
+                f"expected --from alone; got --against {args.against[0]} as well; give it to the "
+                "comparison whose text it is to read"
             )
         comparisons = _merged([Path(part) for part in args.parts], out)
     else:
@@ -126,8 +138,10 @@ def _plan(args: argparse.Namespace) -> Comparison:
     from runnel.bench.measure import machine
     from runnel.configuration import to_plain
     from runnel.data import open_corpus
+    from runnel.inference.against import check_against
     from runnel.models.size import count_parameters, count_without_embeddings
     from runnel.recipes import RECIPES
+    from runnel.reports.guests import guest_entry
     from runnel.reports.plan import batch_tokens
     from runnel.reports.results import Comparison, Conditions, Entry
     from runnel.training.precision import choose_device
@@ -140,6 +154,7 @@ def _plan(args: argparse.Namespace) -> Comparison:
     recipes, matched = _sized(recipes, corpus.tokenizer.vocab_size, args)
     for name, recipe in recipes.items():
         _check(name, recipe, corpus)
+    check_against(args.against)
     entries = tuple(
         Entry(
             name=name,
@@ -150,6 +165,7 @@ def _plan(args: argparse.Namespace) -> Comparison:
         )
         for name, recipe in recipes.items()
     )
+    entries += tuple(map(guest_entry, args.against))
     return Comparison(
         made=datetime.date.today().isoformat(),
         version=runnel.__version__,
@@ -289,5 +305,7 @@ VERB = Verb(
     declare,
     run,
     "runnel compare mingru-stories gru-stories --minutes 2 --seeds 3 --out runs/compared\n"
+    "runnel compare gpt2-1m mingru-1m --tokens 200000 --against hf:roneneldan/TinyStories-1M "
+    "--out runs/guests\n"
     "runnel compare --from runs/a runs/b --out runs/both",
 )

@@ -3,12 +3,14 @@
 # B windows side by side, T positions, N tokens
 
 import importlib
+import importlib.util
+import inspect
 import logging
 import math
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -34,34 +36,51 @@ class _Window(NamedTuple):
     """how many of the last tokens are judged here"""
 
 
-def open_against(name: str, device: str = "auto") -> "HuggingFaceModel":
-    """The model and the tokenizer of hf:NAME or of a local folder; InputError in one line."""
-    try:
-        transformers = importlib.import_module("transformers")
-    except ModuleNotFoundError:
-        raise InputError(
-            f"{name}: expected the `transformers` library, which reads such models; got none "
-            "installed; pip install 'runnel[hub]'"
-        ) from None
+def check_against(names: Sequence[str]) -> None:
+    """InputError for what no opening can mend: a name twice, or of no model; no library."""
+    for name in names:
+        _place(name)
+        if names.count(name) > 1:
+            raise InputError(f"expected each model once; got {name} twice")
+    if names and importlib.util.find_spec("transformers") is None:
+        raise _without_library(names[0])
+
+
+def _place(name: str) -> tuple[str, bool]:
+    """What stands behind hf:, and whether it is a folder here."""
     place = name.removeprefix("hf:")
-    folder = Path(place).expanduser()
-    local = bool(place) and folder.is_dir()
+    local = bool(place) and Path(place).expanduser().is_dir()
     if not local and (not name.startswith("hf:") or not place):
         raise InputError(
             f"expected --against hf:NAME or a folder with a model; got {name!r}, which is neither; "
             "check the name"
         )
+    return (str(Path(place).expanduser()) if local else place), local
+
+
+def _without_library(name: str) -> InputError:
+    return InputError(
+        f"{name}: expected the `transformers` library, which reads such models; got none "
+        "installed; pip install 'runnel[hub]'"
+    )
+
+
+def open_against(name: str, device: str = "auto") -> "HuggingFaceModel":
+    """The model and the tokenizer of hf:NAME or of a local folder; InputError in one line."""
+    try:
+        transformers = importlib.import_module("transformers")
+    except ModuleNotFoundError:
+        raise _without_library(name) from None
+    place, local = _place(name)
     for talker in ("transformers", "huggingface_hub"):
         logging.getLogger(talker).setLevel(logging.CRITICAL)
     transformers.utils.logging.disable_progress_bar()
     only_here = local or not _hub_answers()
     options = {"local_files_only": only_here, "trust_remote_code": False}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            str(folder) if local else place, **options
-        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place, **options)
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            str(folder) if local else place, dtype=torch.float32, **options
+            place, dtype=torch.float32, **options
         )
     except Exception as error:
         # Whatever the library meets, the user gets its first line.
@@ -96,6 +115,31 @@ class HuggingFaceModel:
             )
         self._start = int(start)
         self._end = int(start if ends[1] is None else ends[1])
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it learned, shared ones once."""
+        return sum(p.numel() for p in self._model.parameters())
+
+    def stepper(self) -> Callable[[], None]:
+        """A function that reads one more token of one stream, from its start again when full."""
+        token_BT = torch.full((1, 1), self._start, device=self._model.device)
+        # The library has renamed it in its version 5.
+        named = inspect.signature(self._model.forward).parameters
+        name = "cache" if "cache" in named else "past_key_values"
+        cache: Any = None
+        read = 0
+
+        def step() -> None:
+            nonlocal cache, read
+            if read == self.context:
+                cache, read = None, 0
+            with torch.inference_mode():
+                answer = self._model(token_BT, use_cache=True, **{name: cache})
+            cache, read = answer[name], read + 1
+            answer.logits.flatten()[0].item()  # waits for the device
+
+        return step
 
     def evaluate(self, tokens_N: NDArray[Any], tokenizer: Tokenizer) -> Evaluation:
         """Judge the text that stands in a stream of `tokenizer`, over the same bytes as ours.

@@ -28,12 +28,8 @@ class Tally:
         self.done, self.measuring = 0.0, False
         self._left: float | None = None
         self._began = 0.0
-        self._waiting = [
-            entry.name
-            for seed in found.seeds
-            for entry in found.entries
-            if seed not in {run.seed for run in entry.runs}
-        ]
+        done = {(entry.name, run.seed) for entry in found.entries for run in entry.runs}
+        self._waiting = [name for name, seed in found.jobs() if (name, seed) not in done]
         self._took: dict[str, float] = {}
 
     def start(self, name: str, seed: int) -> None:
@@ -218,7 +214,8 @@ def _outcome(run: Run) -> str:
     if run.status != "finished" or run.bits_per_byte is None:
         return f"{run.status}: {run.reason}"
     rate = f", {run.tokens_per_second:,.0f} tokens/s" if run.tokens_per_second else ""
-    return f"{run.bits_per_byte:.4f} bits/byte after {run.tokens:,} tokens{rate}"
+    after = f" after {run.tokens:,} tokens" if run.tokens else ", not trained here"
+    return f"{run.bits_per_byte:.4f} bits/byte{after}{rate}"
 
 
 def _say(text: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,20 +36,29 @@ _FEWEST = 20  # questions that a mean over them is worth showing for
 
 def decode_tokens_per_second(model: Model[Any]) -> float:
     """Steps a second of one stream after 100 tokens; the median of bursts, nothing drawn."""
-    device = device_of(model)
-    token_B = torch.zeros(1, dtype=torch.int64, device=device)
+    token_B = torch.zeros(1, dtype=torch.int64, device=device_of(model))
     with reading(model):
         state = model.init_state(1)
-        steps, rates = 100, []
-        for burst in range(_WARM + _BURSTS):
-            start = time.perf_counter()
-            for _ in range(steps):
-                logits_BV, state = model.step(token_B, state)
+
+        def step() -> None:
+            nonlocal state
+            logits_BV, state = model.step(token_B, state)
             logits_BV.flatten()[0].item()  # waits for the device
-            seconds = time.perf_counter() - start
-            if burst >= _WARM:
-                rates.append(steps / seconds)
-            steps = max(1, min(1000, round(steps * _BURST_SECONDS / seconds)))
+
+        return steps_per_second(step)
+
+
+def steps_per_second(step: Callable[[], None]) -> float:
+    """How often a function can be called; the median of bursts, the first ones left out."""
+    steps, rates = 100, []
+    for burst in range(_WARM + _BURSTS):
+        start = time.perf_counter()
+        for _ in range(steps):
+            step()
+        seconds = time.perf_counter() - start
+        if burst >= _WARM:
+            rates.append(steps / seconds)
+        steps = max(1, min(1000, round(steps * _BURST_SECONDS / seconds)))
     return statistics.median(rates)
 
 
@@ -135,6 +145,11 @@ def samples(model: Model[Any], prompts: tuple[str, ...], seed: int) -> tuple[Sam
         Sample(prompt=prompt, text=generate(model, prompt, _SAMPLE_TOKENS, seed=seed))
         for prompt in prompts
     )
+
+
+def judged(tokens_N: NDArray[Any], limit: int | None) -> NDArray[Any]:
+    """The beginning of a text of which so many tokens are judged; all of it for none."""
+    return tokens_N if limit is None else tokens_N[: limit + 1]
 
 
 def fingerprint(tokens_N: NDArray[Any]) -> str:

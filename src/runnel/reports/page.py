@@ -20,7 +20,7 @@ from runnel.reports.table import (
     reason,
     short_names,
 )
-from runnel.reports.words import facts, headline, machine_line
+from runnel.reports.words import NOT_TRAINED, facts, headline, machine_line
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -47,7 +47,7 @@ def render_page(comparisons: Sequence[Comparison]) -> str:
 
 def _section(comparison: Comparison, alone: bool) -> str:
     entries = ranked(comparison)
-    names = short_names([entry.name for entry in comparison.entries])
+    names = short_names(comparison.entries)
     slots = {entry.name: i for i, entry in enumerate(comparison.entries)}
     rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts(comparison))
     parts = [
@@ -73,10 +73,13 @@ def _table(comparison: Comparison, entries: list[Entry]) -> str:
     )
     heads += '<th class="theirs">published&nbsp;†</th>' if theirs else ""
     rows = []
-    for i, entry in enumerate(entries):
+    best = next((e for e in entries if e.trained and e.finished), None)
+    for entry in entries:
         lost, todo = reason(entry), missing(comparison, entry)
         note = f"<i>{len(entry.finished)} of {len(comparison.seeds)} seeds</i>"
-        name = f"<td>{escape(entry.name)}{note if lost or todo else ''}</td>"
+        note = note if entry.trained else f"<i>{NOT_TRAINED}</i>"
+        shown_note = note if lost or todo or not entry.trained else ""
+        name = f"<td>{escape(entry.name)}{shown_note}</td>"
         if entry.finished:
             cells = "".join(
                 _cell(entry, c) for c in COLUMNS if c.name != "parameters_without_embeddings"
@@ -88,7 +91,7 @@ def _table(comparison: Comparison, entries: list[Entry]) -> str:
         else:
             why = lost or "not trained yet"
             cells = f'<td class="why" colspan="{len(COLUMNS) - 1 + theirs}">{escape(why)}</td>'
-        rows.append(f"<tr{' class=first' if i == 0 and entry.finished else ''}>{name}{cells}</tr>")
+        rows.append(f"<tr{' class=first' if entry is best else ''}>{name}{cells}</tr>")
     return (
         f"<table><thead><tr><th>recipe</th>{heads}</tr></thead><tbody>{''.join(rows)}"
         "</tbody></table>"
@@ -166,7 +169,7 @@ def _charts(
                 for e in entries
             ],
             title="bits per byte of each recipe",
-            x="bits per byte, all validation text",
+            x="bits per byte",
         ),
         "A dot for each seed, a bar for their mean; further left is better.",
     )

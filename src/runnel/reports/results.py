@@ -75,6 +75,10 @@ class Run:
     recall: tuple[Bin, ...] = ()
     """part of the corpus' probes answered rightly, against their distance in words"""
     samples: tuple[Sample, ...] = ()
+    parameters: int | None = None
+    """of a model that was not trained here, known once it is opened"""
+    context: int | None = None
+    """tokens that such a model reads at most"""
 
     @property
     def growth_bytes(self) -> int | None:
@@ -96,6 +100,8 @@ class Entry:
     parameters_without_embeddings: int
     """without what grows with the vocabulary: the embedding and the head"""
     runs: tuple[Run, ...] = ()
+    trained: bool = True
+    """false: somebody else's model, judged once and not trained here"""
 
     @property
     def finished(self) -> list[Run]:
@@ -134,6 +140,15 @@ class Comparison:
     conditions: Conditions
     seeds: tuple[int, ...]
     entries: tuple[Entry, ...]
+
+    def jobs(self) -> list[tuple[str, int]]:
+        """Every run in order: all recipes have their first seed before any has its second."""
+        return [
+            (entry.name, seed)
+            for seed in self.seeds
+            for entry in self.entries
+            if entry.trained or seed == self.seeds[0]
+        ]
 
     def with_run(self, name: str, run: Run) -> "Comparison":
         """The comparison with one more run, in place of an earlier one of its recipe and seed."""
@@ -216,6 +231,10 @@ def _joined(one: Comparison, other: Comparison) -> Comparison:
         before = entries.get(entry.name)
         if before is None:
             entries[entry.name] = entry
+            continue
+        if not (entry.trained or before.trained):
+            # Nothing was drawn in judging it: one result is as good as the other.
+            entries[entry.name] = before if before.finished else entry
             continue
         twice = {run.seed for run in before.runs} & {run.seed for run in entry.runs}
         if twice or before.recipe != entry.recipe:

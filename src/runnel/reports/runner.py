@@ -41,7 +41,7 @@ def run_all(
     result; one that failed in another way is tried again by the next call.
     """
     found = plan
-    jobs = [(entry.name, seed) for seed in plan.seeds for entry in plan.entries]
+    jobs = plan.jobs()
     waiting = []
     for name, seed in jobs:
         run = read_run(out, name, seed)

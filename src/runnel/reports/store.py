@@ -6,6 +6,7 @@
 # OUT/runs/RECIPE-seed-0.log         the standard error of its process
 
 from pathlib import Path
+from urllib.parse import quote
 
 from runnel import files, strict_json
 from runnel.configuration import from_plain, to_plain
@@ -14,12 +15,12 @@ from runnel.reports.results import Run
 
 def run_directory(out: Path, name: str, seed: int) -> Path:
     """The run directory of one recipe and seed."""
-    return out / "runs" / f"{name}-seed-{seed}"
+    return out / "runs" / _stem(name, seed)
 
 
 def log_file(out: Path, name: str, seed: int) -> Path:
     """What the process of that run wrote to its standard error."""
-    return out / "runs" / f"{name}-seed-{seed}.log"
+    return out / "runs" / f"{_stem(name, seed)}.log"
 
 
 def read_run(out: Path, name: str, seed: int) -> Run | None:
@@ -38,4 +39,9 @@ def write_run(out: Path, name: str, run: Run) -> None:
 
 
 def _result(out: Path, name: str, seed: int) -> Path:
-    return out / "runs" / f"{name}-seed-{seed}.json"
+    return out / "runs" / f"{_stem(name, seed)}.json"
+
+
+def _stem(name: str, seed: int) -> str:
+    # hf:NAME and folders have characters that part paths.
+    return f"{quote(name, safe='')}-seed-{seed}"

@@ -39,8 +39,16 @@ def abbreviated(value: float) -> str:
     return f"{value:g}"
 
 
-def short_names(names: Sequence[str]) -> dict[str, str]:
-    """The names without the last word if all have the same one: mingru-stories becomes mingru."""
+def short_names(entries: Sequence[Entry]) -> dict[str, str]:
+    """The names without the last word if all have the same one: mingru-stories becomes mingru.
+
+    Models of others keep theirs, without hf: and its owner.
+    """
+    guests = {e.name: e.name.rpartition("/")[2] for e in entries if not e.trained}
+    return guests | _without_ending([e.name for e in entries if e.trained])
+
+
+def _without_ending(names: Sequence[str]) -> dict[str, str]:
     endings = {name.rpartition("-")[2] for name in names}
     if len(names) < 2 or len(endings) > 1 or any("-" not in name for name in names):
         return {name: name for name in names}
@@ -62,13 +70,13 @@ def _state(length: int) -> Callable[[Entry, Run], float | None]:
 COLUMNS = (
     Column(
         *("parameters", "parameters", "", "numbers learned, shared ones once"),
-        lambda entry, run: entry.parameters,
+        lambda entry, run: entry.parameters if entry.trained else run.parameters,
         _whole,
     ),
     Column(
         *("parameters_without_embeddings", "without embeddings", ""),
         "the same without what grows with the vocabulary: the embedding and the head",
-        lambda entry, run: entry.parameters_without_embeddings,
+        lambda entry, run: entry.parameters_without_embeddings if entry.trained else None,
         _whole,
     ),
     Column("tokens", "tokens", "", "read while training", lambda entry, run: run.tokens, _whole),
@@ -162,7 +170,10 @@ def reason(entry: Entry) -> str | None:
 
 def missing(comparison: Comparison, entry: Entry) -> list[int]:
     """Seeds of the plan that the recipe has not been trained from yet."""
-    return [seed for seed in comparison.seeds if seed not in {run.seed for run in entry.runs}]
+    if not entry.trained and entry.runs:
+        return []
+    done = {(entry.name, run.seed) for run in entry.runs}
+    return [s for name, s in comparison.jobs() if name == entry.name and (name, s) not in done]
 
 
 def terminal_rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -170,9 +181,10 @@ def terminal_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     names = ("tokens_per_second", "peak_bytes", "decode_tokens_per_second", "state_256k")
     heading = ("recipe", "bits/byte", "size", "tokens/s", "peak", "decode/s", "state")
     rows: list[tuple[str, ...]] = [heading]
-    labels = short_names([entry.name for entry in comparison.entries])
+    labels = short_names(comparison.entries)
     for entry in ranked(comparison):
-        cells = [text(entry, BY_NAME["bits_per_byte"]), abbreviated(entry.parameters)]
+        sizes = cell(entry, BY_NAME["parameters"])
+        cells = [text(entry, BY_NAME["bits_per_byte"]), abbreviated(sizes.mean) if sizes else "–"]
         for name in names:
             found = cell(entry, BY_NAME[name])
             cells.append(BY_NAME[name].show(found.mean) if found else "–")
@@ -190,7 +202,8 @@ def markdown(comparison: Comparison) -> list[str]:
     headings += ["published †"] if any(published) else []
     lines = ["| " + " | ".join(headings) + " |", "|---|" + "---:|" * (len(headings) - 1)]
     for entry in ranked(comparison):
-        cells = [_escaped(entry.name), *(text(entry, column) for column in COLUMNS)]
+        name = entry.name if entry.trained else f"{entry.name} (not trained here)"
+        cells = [_escaped(name), *(text(entry, column) for column in COLUMNS)]
         if any(published):
             figure = figure_of(entry.name)
             cells.append(_escaped(figure.figure) if figure else "–")

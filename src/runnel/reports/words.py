@@ -3,11 +3,13 @@
 from runnel.reports.results import Comparison
 from runnel.reports.table import BY_NAME, cell, markdown, missing, ranked, reason
 
+NOT_TRAINED = "not trained here"
+
 
 def headline(comparison: Comparison) -> str:
     """What the table says first, and no more than it can say."""
     column = BY_NAME["bits_per_byte"]
-    found = [(entry, cell(entry, column)) for entry in ranked(comparison)]
+    found = [(entry, cell(entry, column)) for entry in ranked(comparison) if entry.trained]
     ended = [(entry, spread) for entry, spread in found if spread is not None]
     if not ended:
         return "No recipe has a result yet."
@@ -28,8 +30,9 @@ def headline(comparison: Comparison) -> str:
 def facts(comparison: Comparison) -> list[tuple[str, str]]:
     """What was the same for all recipes, in rows."""
     conditions = comparison.conditions
-    protocols = {r.protocol for e in comparison.entries for r in e.finished if r.protocol}
-    judged = {r.validation_tokens for e in comparison.entries for r in e.finished}
+    runs = [run for entry in comparison.entries if entry.trained for run in entry.finished]
+    protocols = {run.protocol for run in runs if run.protocol}
+    judged = {run.validation_tokens for run in runs}
     rows = [
         ("budget", f"{conditions.budget} each, seeds {', '.join(map(str, comparison.seeds))}"),
         (
@@ -51,6 +54,16 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
                 + _read_less(comparison),
             )
         )
+    rows += [
+        (
+            e.name,
+            f"{NOT_TRAINED}, so that no budget is equal; its own tokens, {run.context or 0:,} at "
+            f"most; {run.protocol}",
+        )
+        for e in comparison.entries
+        if not e.trained
+        for run in e.finished
+    ]
     rows.append(("machine", machine_line(comparison)))
     todo = sum(len(missing(comparison, entry)) for entry in comparison.entries)
     if todo:
@@ -60,8 +73,9 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _read_less(comparison: Comparison) -> str:
     """What is measured on less than what the table's loss is judged by."""
-    runs = [run for entry in comparison.entries for run in entry.finished]
-    curve = {e.recipe["training"].get("evaluate_tokens") for e in comparison.entries} - {None}
+    trained = [entry for entry in comparison.entries if entry.trained]
+    runs = [run for entry in trained for run in entry.finished]
+    curve = {e.recipe["training"].get("evaluate_tokens") for e in trained} - {None}
     placed = max((sum(b.count for b in run.by_position) for run in runs), default=0)
     asked = max((sum(b.count for b in run.recall) for run in runs), default=0)
     parts = [f"curves on the first {max(curve):,}"] if curve else []

@@ -18,6 +18,7 @@ from runnel.configuration import from_plain
 from runnel.data import open_corpus
 from runnel.errors import DiskError, DivergedError, InputError
 from runnel.reports import measure
+from runnel.reports.guests import judged_guest
 from runnel.reports.memory import PeakMemory
 from runnel.reports.plan import read_plan
 from runnel.reports.results import Comparison, Entry, Run
@@ -87,6 +88,11 @@ def work(out: Path, name: str, seed: int) -> int:
     entry = next((e for e in plan.entries if e.name == name), None) if plan else None
     if plan is None or entry is None:
         raise InputError(f"expected a comparison with {name} in {out}; got none")
+    if not entry.trained:
+        tell({"measuring": True})
+        first = next(e for e in plan.entries if e.trained)
+        write_run(out, name, judged_guest(plan, entry, from_plain(Recipe, first.recipe)))
+        return 0
     recipe = from_plain(Recipe, entry.recipe)
     training = dataclasses.replace(recipe.training, seed=seed)
     recipe = dataclasses.replace(recipe, training=training)
@@ -128,9 +134,8 @@ def measured(plan: Comparison, entry: Entry, recipe: Recipe, path: Path) -> Run:
     """What the run left behind and what its model does."""
     model = load_model(path).to(choose_device(plan.device))
     corpus = open_corpus(recipe.data)
-    tokens_N, tokenizer = corpus.validation.tokens_N, corpus.tokenizer
-    if recipe.training.judge_tokens is not None:
-        tokens_N = tokens_N[: recipe.training.judge_tokens + 1]
+    tokens_N = measure.judged(corpus.validation.tokens_N, recipe.training.judge_tokens)
+    tokenizer = corpus.tokenizer
     lines = RunDirectory.open(path).metrics.read()
     seed, first = recipe.training.seed, recipe.training.seed == plan.seeds[0]
     found = Run(
