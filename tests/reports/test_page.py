@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from reports.conftest import entry, run
-from runnel.reports.chart import Line, line_chart, log_ticks, spread_out, ticks
+from runnel.reports.chart import WIDTH, Line, line_chart, log_ticks, spread_out, ticks
 from runnel.reports.page import render_page
 from runnel.reports.published import figure_of
 from runnel.reports.results import Comparison
 from runnel.reports.table import COLUMNS, ranked, render_csv, size, terminal_rows
-from runnel.reports.words import headline, render_markdown
+from runnel.reports.words import facts, headline, render_markdown
 
 HOSTILE = "</p><script>alert(1)</script><img src=http://x/y onerror=z> & \" ' \u202e"
 
@@ -93,6 +93,30 @@ def test_names_at_the_ends_of_curves_do_not_cover_each_other() -> None:
     crowded = spread_out([100.0] * 30, 12, 266, 14)
     assert crowded == sorted(crowded)
     assert min(crowded) >= 12 - 1e-9
+
+
+def test_seventeen_long_names_stand_whole_beside_their_curves() -> None:
+    """Widths as a phone has them, where letters are largest: 13.5 units, 7.8 to a letter."""
+    names = ["transformer-modern", *(f"system-number-{i}" for i in range(16))]
+    lines = [Line(name, i, [(0.0, 3.0), (9.0, 2.0 + i / 50)], []) for i, name in enumerate(names)]
+    drawn = ElementTree.fromstring(line_chart(lines, title="t", x="x", y="y", show_x=str))
+    found = [node for node in drawn.iter("text") if node.attrib.get("class") == "name"]
+    assert sorted(node.text or "" for node in found) == sorted(names)
+    for node in found:
+        assert float(node.attrib["x"]) + 7.8 * len(node.text or "") <= WIDTH
+    heights = sorted(float(node.attrib["y"]) for node in found)
+    assert min(b - a for a, b in pairwise(heights)) >= 13.5
+
+
+def test_the_overview_comes_before_the_table(comparison: Comparison) -> None:
+    page = render_page([comparison])
+    assert page.index("bits per byte of each recipe") < page.index("<table")
+
+
+def test_sizes_that_were_not_matched_are_stated(comparison: Comparison) -> None:
+    assert dict(facts(comparison))["sizes"].endswith(
+        "not matched: 9,000 to 9,000 parameters without embedding and head"
+    )
 
 
 def test_ticks_are_round_and_inside() -> None:

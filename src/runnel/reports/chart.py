@@ -8,9 +8,9 @@ from typing import NamedTuple
 Point = tuple[float, float]
 
 WIDTH, HEIGHT = 460, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 122, 12, 40
+_LEFT, _TOP, _BOTTOM = 50, 12, 40
 _LABEL = 14  # height of a name
-_CHARACTERS = 14  # of a name that fits beside the plot
+_CHARACTERS, _CHARACTER = 18, 7.8  # of a name beside the plot, and the width of one on a phone
 
 
 class Line(NamedTuple):
@@ -57,19 +57,20 @@ def line_chart(
     if not lines:
         return ""
     xs = [point[0] for line in lines for point in line.points]
+    right = _right_edge(lines)
     low, high = _limits(lines) if most is None else (0.0, most)
-    across = Axis(min(xs), max(xs), _LEFT, WIDTH - _RIGHT, log)
+    across = Axis(min(xs), max(xs), _LEFT, right, log)
     up = Axis(low, high, HEIGHT - _BOTTOM, _TOP)
     clip = "clip-" + "-".join(title.split())
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f'<clipPath id="{clip}"><rect x="{_LEFT}" y="{_TOP - 4}" '
-        f'width="{WIDTH - _RIGHT - _LEFT + 4}" '
+        f'width="{right - _LEFT + 4}" '
         f'height="{HEIGHT - _BOTTOM - _TOP + 8}"/></clipPath>',
     ]
     for value in ticks(low, high):
         at = f"{up(value):.1f}"
-        parts.append(f'<path class="grid" d="M{_LEFT} {at}H{WIDTH - _RIGHT}"/>')
+        parts.append(f'<path class="grid" d="M{_LEFT} {at}H{right}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{at}" dy=".35em">{value:g}</text>')
     marks = log_ticks(min(xs), max(xs)) if log else ticks(min(xs), max(xs), 5)
     for value in marks:
@@ -78,7 +79,7 @@ def line_chart(
         parts.append(
             f'<text class="tick below" x="{at}" y="{HEIGHT - _BOTTOM + 17}">{show_x(value)}</text>'
         )
-    middle = (_LEFT + WIDTH - _RIGHT) / 2
+    middle = (_LEFT + right) / 2
     parts.append(f'<text class="axis below" x="{middle}" y="{HEIGHT - 5}">{escape(x)}</text>')
     parts.append(
         f'<text class="axis below" transform="translate(11 {(HEIGHT - _BOTTOM + _TOP) / 2})'
@@ -87,7 +88,7 @@ def line_chart(
     parts.append(f'<g clip-path="url(#{clip})">')
     parts += [_drawn(line, across, up) for line in lines]
     parts.append("</g>")
-    parts += _names(lines, across, up)
+    parts += _names(lines, across, up, right)
     return "".join([*parts, "</svg>"])
 
 
@@ -96,7 +97,7 @@ def dot_chart(rows: Sequence[tuple[str, int, list[float]]], *, title: str, x: st
     rows = [row for row in rows if row[2]]
     if not rows:
         return ""
-    left, right, row_height = 136, 58, 24
+    left, right, row_height = 152, 62, 24
     bottom = 14 + row_height * len(rows)
     values = [value for _, _, found in rows for value in found]
     pad = 0.06 * (max(values) - min(values)) or 0.01
@@ -186,7 +187,13 @@ def _mark(slot: int, x: float, y: float) -> str:
     return f"M{x:.1f} {y:.1f}{shapes[slot % len(shapes)]}"
 
 
-def _names(lines: Sequence[Line], across: Axis, up: Axis) -> list[str]:
+def _right_edge(lines: Sequence[Line]) -> int:
+    """Where the plot ends and the names begin: as far right as the longest of them admits."""
+    longest = max(min(len(line.name), _CHARACTERS) for line in lines)
+    return WIDTH - 22 - math.ceil(_CHARACTER * max(longest, 6))
+
+
+def _names(lines: Sequence[Line], across: Axis, up: Axis, x: int) -> list[str]:
     """Each curve's name at its end, moved apart where they would cover each other."""
     order = sorted(lines, key=lambda line: up(line.points[-1][1]))
     wanted = [min(max(up(line.points[-1][1]), _TOP), HEIGHT - _BOTTOM) for line in order]
@@ -194,7 +201,7 @@ def _names(lines: Sequence[Line], across: Axis, up: Axis) -> list[str]:
     parts = []
     for line, want, at in zip(order, wanted, places, strict=True):
         style = f"c{line.slot % COLOURS} d{line.slot // COLOURS % 3}"
-        start, x = across(line.points[-1][0]), WIDTH - _RIGHT
+        start = across(line.points[-1][0])
         parts.append(
             f'<path class="lead {style}" d="M{start:.1f} {want:.1f}L{x + 10} {at:.1f}h5"/>'
             f'<text class="name" x="{x + 19}" y="{at:.1f}" dy=".35em">'

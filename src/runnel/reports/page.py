@@ -54,6 +54,7 @@ def _section(comparison: Comparison, alone: bool) -> str:
         f"<h1>{escape(comparison.conditions.data)}, {escape(comparison.conditions.budget)}</h1>",
         f'<p class="lede">{escape(headline(comparison))}</p><dl>{rows}</dl>',
         "<h2>Results</h2>" if alone else f"<h2>Results, {escape(comparison.conditions.data)}</h2>",
+        _overview(entries, names, slots),
         _table(comparison, entries),
         _footnotes(entries),
         "<h2>Curves</h2>",
@@ -90,7 +91,8 @@ def _table(comparison: Comparison, entries: list[Entry]) -> str:
                 cells += f'<td class="theirs" data-h="published †">{shown}</td>'
         else:
             why = lost or "not trained yet"
-            cells = f'<td class="why" colspan="{len(COLUMNS) - 1 + theirs}">{escape(why)}</td>'
+            kind = "why" if lost else "why todo"
+            cells = f'<td class="{kind}" colspan="{len(COLUMNS) - 1 + theirs}">{escape(why)}</td>'
         rows.append(f"<tr{' class=first' if entry is best else ''}>{name}{cells}</tr>")
     return (
         f"<table><thead><tr><th>recipe</th>{heads}</tr></thead><tbody>{''.join(rows)}"
@@ -148,6 +150,24 @@ def _footnotes(entries: list[Entry]) -> str:
     return paragraphs + (f'<ul class="note">{theirs}</ul>' if theirs else "")
 
 
+def _overview(entries: list[Entry], names: dict[str, str], slots: dict[str, int]) -> str:
+    """Where each ended, before a table that fills several screens of a phone."""
+    rows = [
+        (
+            names[e.name],
+            slots[e.name],
+            [r.bits_per_byte for r in e.finished if r.bits_per_byte is not None],
+        )
+        for e in entries
+    ]
+    drawn = _figure(
+        "Bits per byte at the end",
+        dot_chart(rows, title="bits per byte of each recipe", x="bits per byte"),
+        "A dot for each seed, a bar for their mean; further left is better.",
+    )
+    return f'<div class="overview">{drawn}</div>' if drawn else ""
+
+
 def _charts(
     comparison: Comparison, entries: list[Entry], names: dict[str, str], slots: dict[str, int]
 ) -> Iterator[str]:
@@ -157,22 +177,6 @@ def _charts(
     several = len(comparison.seeds) > 1
     band = " The band reaches from the lowest seed to the highest." if several else ""
     beginning = "Judged on the beginning of the validation text." + band
-    yield _figure(
-        "Bits per byte at the end",
-        dot_chart(
-            [
-                (
-                    names[e.name],
-                    slots[e.name],
-                    [r.bits_per_byte for r in e.finished if r.bits_per_byte is not None],
-                )
-                for e in entries
-            ],
-            title="bits per byte of each recipe",
-            x="bits per byte",
-        ),
-        "A dot for each seed, a bar for their mean; further left is better.",
-    )
     yield _figure(
         "Against tokens read",
         line_chart(

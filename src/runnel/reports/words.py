@@ -20,7 +20,7 @@ def headline(comparison: Comparison) -> str:
     second = rest[0][1]
     line += f", {second.mean - first.mean:.4f} below {rest[0][0].name}"
     if first.deviation is None or second.deviation is None:
-        return f"{line}. One seed says little about so small or large a difference."
+        return f"{line}. One seed each: small differences say nothing."
     noise = (first.deviation**2 / first.runs + second.deviation**2 / second.runs) ** 0.5
     if second.mean - first.mean < 2 * noise:
         return f"{line}, which is within what seeds alone differ by."
@@ -43,7 +43,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("data", conditions.description),
         ("data SHA-256", conditions.data_sha256[:16] + "…"),
         ("tokenizer", conditions.tokenizer),
-        ("sizes", conditions.matched),
+        ("sizes", _sizes(comparison)),
     ]
     if protocols and judged:
         tokens = ", ".join(f"{n:,}" for n in sorted(n for n in judged if n))
@@ -71,6 +71,15 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
     return rows
 
 
+def _sizes(comparison: Comparison) -> str:
+    """What was done about sizes, and how equal they are where nothing was."""
+    matched = comparison.conditions.matched
+    sizes = [e.parameters_without_embeddings for e in comparison.entries if e.trained]
+    if matched.startswith("widths") or not sizes:
+        return matched
+    return f"{matched}: {min(sizes):,} to {max(sizes):,} parameters without embedding and head"
+
+
 def _read_less(comparison: Comparison) -> str:
     """What is measured on less than what the table's loss is judged by."""
     trained = [entry for entry in comparison.entries if entry.trained]
@@ -87,8 +96,10 @@ def _read_less(comparison: Comparison) -> str:
 def machine_line(comparison: Comparison) -> str:
     """The machine, the versions and the date."""
     m = comparison.machine
+    count = m.get("threads")
+    threads = f"{count} thread{'' if count == 1 else 's'}"
     return (
-        f"{m.get('processor')}, {m.get('threads')} threads, {comparison.device}; "
+        f"{m.get('processor')}, {threads}, {comparison.device}; "
         f"torch {m.get('torch')}, Python {m.get('python')}, runnel {comparison.version}; "
         f"{comparison.made}"
     )
