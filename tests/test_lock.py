@@ -142,6 +142,12 @@ def test_a_directory_that_is_not_there_is_a_disk_error(tmp_path: Path) -> None:
 def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "canary").write_text("canary")
     (tmp_path / ".lock").symlink_to(tmp_path / "canary")
-    with pytest.raises(DiskError):
+    with pytest.raises(InputError, match=r"\.lock to be a file; got a link"):
         WriterLock(tmp_path).acquire()
     assert (tmp_path / "canary").read_text() == "canary"
+
+
+def test_a_lock_that_is_a_directory_is_the_users_fault(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(InputError, match=r"\.lock to be a file; got a directory"):
+        WriterLock(tmp_path).acquire()

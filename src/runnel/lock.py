@@ -1,6 +1,7 @@
 """One writer per directory: a lock that the system frees when its process ends."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -63,7 +64,15 @@ class WriterLock:
         """An open, locked .lock file; a dead holder's is replaced."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         while True:
-            descriptor = os.open(self._path, flags, 0o666)
+            try:
+                descriptor = os.open(self._path, flags, 0o666)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.EISDIR):
+                    raise
+                kind = "a link" if error.errno == errno.ELOOP else "a directory"
+                raise InputError(
+                    f"expected {self._path} to be a file; got {kind}; remove it"
+                ) from None
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.path.samestat(os.fstat(descriptor), os.lstat(self._path)):

@@ -72,6 +72,7 @@ class Said(NamedTuple):
     out: str
     error: str
     seconds: float
+    """of the processor"""
     memory: int
     """bytes by which its memory grew"""
 
@@ -92,36 +93,68 @@ def command(
 
     `before` runs in the process first.
     """
+
+    def act() -> int:
+        from runnel.cli import main
+
+        return main(list(words))
+
+    return measured(act, before, limit)
+
+
+def call(function: Callable[[], object], limit: float = 60.0) -> Said:
+    """A function in a forked process, whose errors are told as the command line tells them."""
+
+    def act() -> int:
+        from runnel import cli
+        from runnel.errors import DiskError, InputError
+
+        try:
+            function()
+        except DiskError as error:
+            return cli._fail(error, cli.DISK)
+        except InputError as error:
+            return cli._fail(error, cli.USER)
+        return 0
+
+    return measured(act, limit=limit)
+
+
+def measured(
+    act: Callable[[], int], before: Callable[[], None] = lambda: None, limit: float = 60.0
+) -> Said:
+    """What a forked process says and takes while it does something."""
     with (
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as error,
-        tempfile.TemporaryFile() as measured,
+        tempfile.TemporaryFile() as written,
     ):
 
-        def act() -> int:
-            from runnel.cli import main
-
+        def work() -> int:
             os.dup2(out.fileno(), 1)
             os.dup2(error.fileno(), 2)
             sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            sys.stderr = open(  # noqa: SIM115 - as Python opens it
+                2, "w", encoding="utf-8", errors="backslashreplace", closefd=False
+            )
             before()
-            begin, memory = time.monotonic(), _memory("VmRSS")
+            # Of the processor, not of the clock: other processes may want it, too.
+            begin, memory = time.process_time(), _memory("VmRSS")
             try:
-                code = main(list(words))
+                code = act()
             except SystemExit as stop:
                 code = stop.code if isinstance(stop.code, int) else 1
             except BaseException:
                 traceback.print_exc()
                 code = 1
             grown = _memory("VmHWM") - memory
-            measured.write(f"{time.monotonic() - begin} {max(0, grown)}".encode())
-            measured.flush()
+            written.write(f"{time.process_time() - begin} {max(0, grown)}".encode())
+            written.flush()
             return code
 
-        code = run(act, limit)
+        code = run(work, limit)
         texts = []
-        for file in (out, error, measured):
+        for file in (out, error, written):
             file.seek(0)
             texts.append(file.read().decode("utf-8", "replace"))
     seconds, memory = texts[2].split() if texts[2] else ("0", "0")

@@ -32,9 +32,9 @@ def is_one_line(said: child.Said, name: str) -> bool:
     return one and name in said.error and "Traceback" not in said.error
 
 
-def killed_run(text: Path, out: Path) -> list[str]:
+def killed_run(text: Path, out: Path, *more: str) -> list[str]:
     """A run killed after step 7 with checkpoints of steps 4 and 6; the words that go on with it."""
-    words = ["train", "mingru-stories", "--data", str(text), "--steps", "9", *tiny.FLAGS]
+    words = ["train", "mingru-stories", "--data", str(text), "--steps", "9", *tiny.FLAGS, *more]
     words += ["--set", "training.save_every=2", "--out", str(out)]
 
     def die_after_seven() -> None:

@@ -30,7 +30,7 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 1e300
 
 
-def _put(plain: Any, path: tuple[Any, ...], value: Any) -> Any:
+def put(plain: Any, path: tuple[Any, ...], value: Any) -> Any:
     if not path:
         return value
     found = plain
@@ -53,7 +53,7 @@ def mutated(plain: Any, dice: random.Random) -> bytes:
     elif kind == "add" and isinstance(parent, dict):
         parent[dice.choice(["extra", "", "type", "__class__", "_target_", "x" * 3000])] = 1
     elif kind == "raw":
-        text = json.dumps(_put(plain, path, "@@raw@@")).encode()
+        text = json.dumps(put(plain, path, "@@raw@@")).encode()
         return text.replace(b'"@@raw@@"', dice.choice(_RAW))
     elif (
         kind == "near"
@@ -66,7 +66,7 @@ def mutated(plain: Any, dice: random.Random) -> bytes:
     elif kind == "bytes":
         return scratched(json.dumps(plain).encode(), dice)
     else:
-        plain = _put(plain, path, dice.choice(ODD))
+        plain = put(plain, path, dice.choice(ODD))
     return json.dumps(plain).encode()
 
 

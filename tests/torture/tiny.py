@@ -13,6 +13,7 @@ import torch
 from runnel.data import DataConfig
 from runnel.mixers.mingru import MinGRUConfig
 from runnel.models.stack import BlockConfig, StackConfig
+from runnel.recipes import RECIPES
 from runnel.training import Recipe, TrainingConfig
 
 WORDS = [["the", "a"], ["cat", "dog", "crow"], ["sees", "hears"], ["rain", "snow", "wind"]]
@@ -56,6 +57,8 @@ FLAGS = [
 @contextmanager
 def quickly() -> Iterator[None]:
     """One thread, short samples, no pictures: most of a tiny run's time would go into these."""
+    # Its width is found by counting parameters, which forks then need not do again.
+    RECIPES["mingru-stories"].make()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,420 @@
+"""Files that want to do something: run code, be imported, or be read and written elsewhere.
+
+A canary lies outside: code that runs would make it, and a file there holds a secret that must
+appear nowhere. Around every trial the whole folder outside is compared with what it was.
+"""
+
+import io
+import json
+import os
+import pickle
+import shutil
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, final
+
+import pytest
+import torch
+
+from runnel.configuration import fields, override, to_plain
+from runnel.errors import InputError
+from runnel.recipes import RECIPES
+from runnel.reports import results
+from runnel.storage import checkpoint as checkpoints
+from runnel.storage.imports import FORMATS, import_weights
+from torture import child, fuzz_targets, tiny
+from torture.bench import Bench, Part
+from torture.kit import Kit
+from torture.mutate import places, put
+
+SECRET = "tell-nobody-4711"
+MODULE = "torture_canary"
+_HTML = "<script>alert(1)</script>"
+
+
+@final
+class Outside:
+    """A folder that nothing may touch, with a secret in it and a canary that should never be."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.canary = folder / "outside", folder / "outside" / "canary"
+        self.folder.mkdir()
+        (self.folder / "secret.txt").write_text(f"{SECRET}\n" * 50)
+        (self.folder / "checkpoints").mkdir()
+        modules = folder / "modules"
+        modules.mkdir()
+        # Importing it is enough.
+        touch = f"open({str(self.canary)!r}, 'w').close()\ndef touch(*a, **k): return 1\n"
+        (modules / f"{MODULE}.py").write_text(touch)
+        self.modules = str(modules)
+        self._before = self._seen()
+
+    def untouched(self) -> bool:
+        """Whether all is as it was; what was changed is put back."""
+        same = self._seen() == self._before
+        self.canary.unlink(missing_ok=True)
+        return same
+
+    def _seen(self) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for path in sorted(self.folder.rglob("*")):
+            status = path.lstat()
+            data = path.read_bytes() if path.is_file() else None
+            found[str(path)] = (status.st_mode, status.st_mtime_ns, data)
+        return found
+
+
+class Trap:
+    """Unpickled, it calls something."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self._call
+
+
+def traps(canary: Path) -> Iterator[tuple[str, Trap]]:
+    """The well-known ways out of a pickle."""
+    import importlib
+    import runpy
+    import subprocess
+
+    touch = f"open({str(canary)!r}, 'w').close()"
+    yield "os.system", Trap(os.system, f"touch {canary}")
+    yield "eval", Trap(eval, touch)
+    yield "exec", Trap(exec, touch)
+    yield "open", Trap(open, str(canary), "w")
+    yield "subprocess", Trap(subprocess.Popen, ["touch", str(canary)])
+    yield "import", Trap(importlib.import_module, MODULE)
+    yield "runpy", Trap(runpy.run_module, MODULE)
+    yield "getattr", Trap(getattr, Trap(importlib.import_module, MODULE), "touch")
+    yield "torch.load", Trap(torch.serialization.load, str(canary))
+    yield "makedirs", Trap(os.makedirs, str(canary))
+
+
+def pickles(canary: Path) -> Iterator[tuple[str, bytes]]:
+    """Each trap in every format that torch.load knows, alone and among tensors."""
+    for name, trap in traps(canary):
+        for place, held in (
+            ("alone", trap),
+            ("as a value", {"w": torch.ones(2), "x": trap}),
+            ("as a name", {"w": torch.ones(2), ("x", trap): 1}),
+            ("inside", {"state_dict": [{"w": (torch.ones(1), trap)}]}),
+        ):
+            for kind, new in (("zip", True), ("old", False)):
+                written = io.BytesIO()
+                try:
+                    torch.save(held, written, _use_new_zipfile_serialization=new)
+                except TypeError:  # what cannot be hashed is no name
+                    continue
+                yield f"{name} {place}, {kind}", written.getvalue()
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            yield f"{name}, plain pickle {protocol}", pickle.dumps(trap, protocol)
+
+
+def import_paths(canary: Path) -> list[Any]:
+    """What loaders that import by name take for an instruction."""
+    names = [f"{MODULE}.touch", f"{MODULE}:touch", MODULE, "os.system", "builtins.eval"]
+    names += ["subprocess.Popen", "runnel.cli.main", "runnel.mixers.mingru.MinGRUConfig"]
+    names += [f"file://{canary}", f"!!python/object/apply:os.system ['touch {canary}']"]
+    names += [
+        f"${{oc.env:{MODULE}}}",
+        f"{{{{{MODULE}}}}}",
+        f"$(touch {canary})",
+        f"; touch {canary}",
+    ]
+    keys = ["type", "_target_", "__class__", "class_path", "py/object", "!python/name", "$import"]
+    shaped: list[Any] = [
+        {key: name, "args": [f"touch {canary}"]} for key in keys for name in names[:6]
+    ]
+    shaped += [{"__reduce__": [name, [f"touch {canary}"]]} for name in names[:6]]
+    return [*names, *shaped]
+
+
+def run_pickles(bench: Bench, k: Kit, outside: Outside) -> None:
+    """Every pickle at every importer, and in the place of every file of weights."""
+    files = list(pickles(outside.canary))
+    for name in FORMATS:
+
+        def read_all(name: str = name) -> None:
+            for what, data in files:
+                for suffix in (".pt", ".safetensors"):
+                    path = k.folder / f"theirs{suffix}"
+                    path.write_bytes(data)
+                    with pytest.raises(InputError) as caught:
+                        import_weights(path, name, k.new)
+                    assert "\n" not in str(caught.value), what
+                    assert not k.new.exists(), f"{what}: wrote"
+                    assert not outside.canary.exists(), f"{what}: the canary is there"
+
+        said = child.call(read_all)
+        with bench.trial(f"pickles as {name}"):
+            bench.check(said.code == 0, f"pickles as {name}: {said.error[-400:]}")
+            bench.check(outside.untouched(), f"pickles as {name}: something outside changed")
+        bench.counts["pickles"] += 2 * len(files)
+    chosen = files[:: 7 if not bench.full else 1]
+    for what, data in chosen:
+        for path, words in (
+            (k.run / "model.safetensors", k.generate(k.run)),
+            (k.checkpoint / checkpoints.TRAINING, k.resume),
+            (k.run / "tokenizer.json", k.generate(k.run)),
+        ):
+            whole = path.read_bytes()
+            path.write_bytes(data)
+            _refused(bench, outside, f"{what} as {path.name}", words)
+            path.write_bytes(whole)
+
+
+def _refused(bench: Bench, outside: Outside, what: str, act: Any, good: bool = False) -> None:
+    """Exit 2 in one line (or, where that is allowed, 0), the secret kept, nothing touched."""
+    with bench.trial(what):
+        said = child.command(act) if isinstance(act, list) else child.call(act)
+        bench.check(said.code == 2 or (good and said.code == 0), f"{what}: {said.error[-400:]}")
+        if said.code == 2:
+            bench.check(said.error.count("\n") == 1, f"{what}: said {said.error[-400:]}")
+        told = SECRET in said.out + said.error
+        bench.check(not told, f"{what}: told the secret")
+        bench.check(outside.untouched(), f"{what}: something outside changed")
+
+
+def run_import_paths(bench: Bench, k: Kit, outside: Outside) -> None:
+    """Every import path in every place of every kind of JSON that is read."""
+    paths = import_paths(outside.canary)
+    names = list(RECIPES) if bench.full else ["mingru-stories"]
+    plains = [("config", to_plain(RECIPES[name].make()) | {"format": 1}) for name in names]
+    plains += [
+        (target, json.loads(seed.lstrip(b"\0\1") or b"{}"))
+        for target in ("manifest", "tokenizer", "shard")
+        for seed in fuzz_targets.seeds(target)
+        if not seed.startswith(b"\1")
+    ]
+    found = json.loads(k.results.read_bytes())
+    (first, *_) = found["comparisons"][0]["entries"]
+    found["comparisons"][0]["entries"] = [first | {"runs": first["runs"][:1]}]
+    plains.append(("results", found))
+    for number, (target, plain) in enumerate(plains):
+        folder = bench.folder / f"json-{number}"
+        folder.mkdir()
+
+        def put_all(target: str = target, plain: Any = plain, folder: Path = folder) -> None:
+            sys.path.insert(0, outside.modules)
+            front = b"\0" if target == "shard" else b""
+            for place in places(plain):
+                # Only one copy, put back after each.
+                for value in paths:
+                    changed = put(json.loads(json.dumps(plain)), place, value)
+                    data = front + json.dumps(changed).encode()
+                    if target == "results":
+                        _read_results(data, folder)
+                    else:
+                        fuzz_targets.call(target, data, folder)
+                assert not outside.canary.exists(), f"{place}: the canary is there"
+            assert MODULE not in sys.modules
+
+        with bench.trial(f"import paths in {target} {number}"):
+            said = child.call(put_all, limit=600)
+            bench.check(said.code == 0, f"import paths in {target}: {said.error[-400:]}")
+            bench.check(outside.untouched(), f"import paths in {target}: outside changed")
+            bench.counts["import paths"] += len(list(places(plain))) * len(paths)
+
+    def set_all() -> None:
+        sys.path.insert(0, outside.modules)
+        recipe = RECIPES["mingru-stories"].make()
+        for field in fields(recipe):
+            for value in paths:
+                try:
+                    override(recipe, [f"{field.path}={value}"])
+                except InputError:
+                    continue
+        assert MODULE not in sys.modules
+
+    with bench.trial("import paths by --set"):
+        said = child.call(set_all, limit=600)
+        bench.check(said.code == 0, f"import paths by --set: {said.error[-400:]}")
+        bench.check(outside.untouched(), "import paths by --set: outside changed")
+
+
+def _read_results(data: bytes, folder: Path) -> None:
+    (folder / "results.json").write_bytes(data)
+    message = ""
+    try:
+        results.read(folder)
+    except InputError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+def names(outside: Outside) -> list[str]:
+    """Names that lead elsewhere."""
+    there = str(outside.folder)
+    up = "../" * 12 + there.lstrip("/")
+    ends = ["", "/secret.txt", "/checkpoints"]
+    found = [start + end for start in (there, up, "../outside", "../../outside") for end in ends]
+    return [*found, "..", "../..", "/", ".", "a\0b", f"step-00000006\0{there}", "~", "x" * 5000]
+
+
+def run_names(bench: Bench, k: Kit, outside: Outside) -> None:
+    """Manifests, pointers, tensors and results with names that lead elsewhere; links to there."""
+    for name in names(outside):
+        plain = json.loads((k.checkpoint / checkpoints.MANIFEST).read_bytes())
+        del plain["sha256"]
+        plain["files"] = {
+            name if n == checkpoints.MODEL else n: v for n, v in plain["files"].items()
+        }
+        sealed = json.dumps(checkpoints.sealed(plain), indent=2).encode() + b"\n"
+        with _instead(k.checkpoint / checkpoints.MANIFEST, sealed):
+            _refused(bench, outside, f"manifest {name[:60]!r}", k.generate(k.checkpoint))
+        for pointer in ("latest", "best"):
+            path = k.killed / "checkpoints" / pointer
+            with _instead(path, name.encode() + b"\n"):
+                # A pointer that is not believed is passed over.
+                what = f"{pointer} {name[:60]!r}"
+                _refused(bench, outside, what, k.generate(k.killed), good=True)
+        changed = json.loads(k.results.read_bytes())
+        changed["comparisons"][0]["entries"][0]["name"] = f"{name}{_HTML}"
+        changed["comparisons"][0]["conditions"]["data"] = f"{name}{_HTML}"
+        with _instead(k.results, json.dumps(changed).encode()):
+            _refused(bench, outside, f"results of {name[:60]!r}", k.merge, good=True)
+        page = k.new / "report.html"
+        text = page.read_text() if page.exists() else ""
+        bench.check(_HTML not in text, f"results of {name[:60]!r}: a script in the page")
+        k.clear()
+
+
+class _instead:
+    """Within this context a file holds other bytes, or is a link."""
+
+    def __init__(self, path: Path, data: bytes | Path) -> None:
+        self._path, self._data = path, data
+        self._kept = path.with_name(f"kept-{path.name}")
+
+    def __enter__(self) -> None:
+        if self._path.exists():
+            self._path.rename(self._kept)
+        if isinstance(self._data, Path):
+            self._path.symlink_to(self._data)
+        else:
+            self._path.write_bytes(self._data)
+
+    def __exit__(self, *error: object) -> None:
+        if self._path.is_symlink() or self._path.is_file():
+            self._path.unlink()
+        elif self._path.is_dir():
+            shutil.rmtree(self._path)
+        if self._kept.exists():
+            self._kept.rename(self._path)
+
+
+def run_links(bench: Bench, k: Kit, outside: Outside) -> None:
+    """Every file and folder of a run and of a dataset replaced by a link to the secret."""
+    secret, empty = outside.folder / "secret.txt", outside.folder / "checkpoints"
+    train = [*k.killed.rglob("*"), k.killed / ".lock", k.killed / "samples.md"]
+    temporary = [
+        k.killed / f".tmp-{n}" for n in ("config.json", "metrics.jsonl", "model.safetensors")
+    ]
+    for path in [*dict.fromkeys(train), *temporary]:
+        for target in (secret, empty):
+            with _instead(path, target):
+                what = f"{path.relative_to(k.killed)} as a link to {target.name}"
+                _refused(bench, outside, what, k.resume, good=True)
+                told = [
+                    p
+                    for p in k.killed.rglob("*")
+                    if p.is_file() and not p.is_symlink() and SECRET.encode() in p.read_bytes()
+                ]
+                bench.check(not told, f"{what}: the secret is in {told}")
+            k.clear(went_on=True)
+    for path in [p for p in k.dataset.rglob("*") if p.is_file()]:
+        with _instead(path, secret):
+            words = ["train", "mingru-stories", "--steps", "1", "--data", str(k.dataset)]
+            words += ["--out", str(k.new), *tiny.FLAGS, "--set", "data.tokenizer=byte"]
+            _refused(bench, outside, f"{path.name} of a dataset as a link", words, good=True)
+        k.clear()
+
+
+def archives(outside: Outside) -> Iterator[tuple[str, bytes]]:
+    """Archives whose members want to stand elsewhere, or are no files."""
+    kinds = {
+        "a file": tarfile.REGTYPE,
+        "a link": tarfile.SYMTYPE,
+        "a hard link": tarfile.LNKTYPE,
+        "a device": tarfile.CHRTYPE,
+        "a pipe": tarfile.FIFOTYPE,
+        "a folder": tarfile.DIRTYPE,
+    }
+    for name in [*names(outside), f"{outside.canary}", f"../outside/{outside.canary.name}"]:
+        for kind, code in kinds.items():
+            packed = io.BytesIO()
+            with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+                member = tarfile.TarInfo(f"{name}.txt".replace("\0", "\\0"))
+                member.type, member.linkname = code, str(outside.folder / "secret.txt")
+                text = b"the cat sees rain. " * 9 if code == tarfile.REGTYPE else b""
+                member.size = len(text)
+                archive.addfile(member, io.BytesIO(text))
+                good = tarfile.TarInfo("good.txt")
+                good.size = 40
+                archive.addfile(good, io.BytesIO(b"a dog hears snow and the cat sees rain. "))
+            yield f"{kind} {name[:50]!r}", packed.getvalue()
+
+
+def run_archives(bench: Bench, k: Kit, outside: Outside) -> None:
+    """Archives as a source; members are read in passing, and nothing is unpacked anywhere."""
+    path = k.folder / "hostile.tar"
+    step = 1 if bench.full else 4
+    for what, data in list(archives(outside))[::step]:
+        path.write_bytes(data)
+        before = {p for p in bench.folder.rglob("*") if k.new not in p.parents}
+        _refused(bench, outside, what, k.prepare(path), good=True)
+        more = {p for p in bench.folder.rglob("*") if k.new not in p.parents} - before - {k.new}
+        bench.check(not more, f"{what}: wrote {more}")
+        held = [p for p in k.new.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
+        bench.check(not held, f"{what}: read the secret")
+        k.clear()
+
+
+def trap_works(bench: Bench, outside: Outside) -> None:
+    """Whoever does unpickle meets the canary; else the trials would prove nothing."""
+    for name, trap in traps(outside.canary):
+        if name not in ("os.system", "eval", "exec", "open", "import", "makedirs"):
+            continue
+
+        def fall(trap: Trap = trap) -> int:
+            sys.path.insert(0, outside.modules)
+            pickle.loads(pickle.dumps(trap))
+            return 0
+
+        child.run(fall)
+        bench.check(outside.canary.exists(), f"the trap {name} does nothing")
+        if outside.canary.is_dir():
+            outside.canary.rmdir()
+        outside.canary.unlink(missing_ok=True)
+
+
+def run(bench: Bench) -> None:
+    """All of them; both sizes differ in how many recipes and archives."""
+    parts: list[Callable[[Bench, Kit, Outside], None]] = [
+        run_pickles,
+        run_import_paths,
+        run_names,
+        run_links,
+        run_archives,
+    ]
+    with tiny.quickly(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        place = bench.folder / "kit"
+        place.mkdir()
+        k, outside = Kit(place), Outside(bench.folder)
+        trap_works(bench, outside)
+        for part in parts:
+            part(bench, k, outside)
+            bench.say(f"{part.__name__.removeprefix('run_')}: {bench.counts['trials']} trials")
+
+
+PART = Part(
+    "hostile",
+    "pickles, import paths, names and links that lead elsewhere: nothing runs, nothing leaves",
+    run,
+)
