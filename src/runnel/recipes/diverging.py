@@ -35,7 +35,7 @@ def diverging_mingru() -> Recipe:
     original = mingru_18m()
     assert isinstance(original.model, StackConfig)
     # At this width 12 layers have the parameters of the original's six.
-    return replace(original, model=_parting(replace(original.model, dim=362, layers=12)))
+    return replace(original, model=parting(replace(original.model, dim=362, layers=12)))
 
 
 def diverging_stories() -> Recipe:
@@ -51,10 +51,10 @@ def diverging_mingru_stories() -> Recipe:
 def _small(mixer: str) -> Recipe:
     together = stories(mixer)
     assert isinstance(together.model, StackConfig)
-    return replace(together, model=_parting(together.model, **_FEW_LAYERS))
+    return replace(together, model=parting(together.model, **_FEW_LAYERS))
 
 
-def _parting(stack: StackConfig, **growth: Any) -> DivergingConfig:
+def parting(stack: StackConfig, **growth: Any) -> DivergingConfig:
     """The stack as one whose layers share blocks at first."""
     return DivergingConfig(
         vocab_size=stack.vocab_size,

@@ -15,12 +15,12 @@ from runnel.mixers.attention import AttentionConfig
 from runnel.mixers.memory import MemoryConfig
 from runnel.mixers.mingru_memory import MinGRUMemoryConfig
 from runnel.models.conv_attention import ConvAttentionConfig
-from runnel.models.diverging import DivergingConfig
 from runnel.models.gpt2 import GPT2Config
 from runnel.models.model import ModelConfig
 from runnel.models.plain import PlainConfig
 from runnel.models.size import match_size
 from runnel.models.stack import BlockConfig, StackConfig
+from runnel.recipes.diverging import parting
 from runnel.recipes.recipe import NamedRecipe
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
@@ -29,23 +29,12 @@ _LAYERS = 4
 _LEAN = BlockConfig(expansion=2)
 _MODERN = BlockConfig(convolution=0, feedforward="gated", expansion=8 / 3)
 _GPT2 = BlockConfig(convolution=0, norm="layer", feedforward="gelu-tanh")
-_STAGES = (1, 2, 4)
+_STAGES: dict[str, Any] = {"stages": (1, 2, 4)}
 
 
 def _stack(mixer: str, **options: Any) -> StackConfig:
     return StackConfig(
         dim=256, layers=_LAYERS, mixers=(MIXERS[mixer](dim=256, **options),), block=_LEAN
-    )
-
-
-def _diverging(stack: StackConfig) -> DivergingConfig:
-    return DivergingConfig(
-        dim=stack.dim,
-        layers=stack.layers,
-        mixers=stack.mixers,
-        block=stack.block,
-        tied=stack.tied,
-        stages=_STAGES,
     )
 
 
@@ -123,12 +112,12 @@ _SYSTEMS: dict[str, tuple[str, str, Callable[[], ModelConfig]]] = {
     "diverging": (
         "GPT-2's shape, growing from one block to four",
         "progressively diverging transformer",
-        lambda: _diverging(_modern(_GPT2, positions="learned")),
+        lambda: parting(_modern(_GPT2, positions="learned"), **_STAGES),
     ),
     "diverging-mingru": (
         "minGRU, growing from one block to four",
         "progressively diverging transformer",
-        lambda: _diverging(_mingru()),
+        lambda: parting(_mingru(), **_STAGES),
     ),
     "gru-memory": (
         "The GRU with attention and memory",
