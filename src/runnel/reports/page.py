@@ -95,8 +95,9 @@ def _table(comparison: Comparison, entries: list[Entry]) -> str:
             cells = f'<td class="{kind}" colspan="{len(COLUMNS) - 1 + theirs}">{escape(why)}</td>'
         rows.append(f"<tr{' class=first' if entry is best else ''}>{name}{cells}</tr>")
     return (
-        f"<table><thead><tr><th>recipe</th>{heads}</tr></thead><tbody>{''.join(rows)}"
-        "</tbody></table>"
+        f'<div class="wide"><table><thead>'
+        f"<tr><th>recipe</th>{heads}</tr></thead><tbody>{''.join(rows)}"
+        "</tbody></table></div>"
     )
 
 
