@@ -9,6 +9,7 @@ from runnel.errors import InputError
 from runnel.mixers import MIXERS
 from runnel.models.size import count_parameters, count_without_embeddings
 from runnel.recipes import RECIPES
+from runnel.recipes.recipe import matched_stack
 from runnel.training import Recipe
 
 
@@ -26,6 +27,15 @@ def test_mixers_of_a_family_have_as_many_parameters(mixer: str, family: str) -> 
     ours = count_parameters(RECIPES[f"mingru-{family}"].make().model)
     theirs = count_parameters(RECIPES[f"{mixer}-{family}"].make().model)
     assert theirs == pytest.approx(ours, rel=0.02)
+
+
+@pytest.mark.parametrize("mixer", ["minlstm", "hgrn"])
+def test_mixers_are_matched_with_the_fields_that_they_are_given(mixer: str) -> None:
+    fields = {name: {"expansion": 4.0} for name in ("mingru", mixer)}
+    ours, theirs = (matched_stack(name, 128, 3, fields=fields) for name in ("mingru", mixer))
+    assert ours.mixers == (MIXERS["mingru"](dim=128, **fields["mingru"]),)
+    assert theirs.mixers == (MIXERS[mixer](dim=theirs.dim, **fields[mixer]),)
+    assert count_parameters(theirs) == pytest.approx(count_parameters(ours), rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "transformer-modern", "conv-attention"])

@@ -6,7 +6,7 @@ from typing import Any
 from runnel.data.config import DataConfig
 from runnel.mixers import MIXERS
 from runnel.models.stack import BlockConfig
-from runnel.recipes.recipe import NamedRecipe, first_line, matched_stack, named, with_options
+from runnel.recipes.recipe import NamedRecipe, first_line, matched_stack, named
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
 _MUON = OptimizerConfig(kind="muon")
@@ -22,7 +22,7 @@ _LONG_MEMORY: dict[str, dict[str, Any]] = {"mingru": {"half_lives": (1.0, 256.0)
 def stories(mixer: str) -> Recipe:
     """A model of the bundled corpus, for two minutes on two CPU cores."""
     return Recipe(
-        model=with_options(matched_stack(mixer, 120, 4, block=_LEAN), _LONG_MEMORY),
+        model=matched_stack(mixer, 120, 4, fields=_LONG_MEMORY, block=_LEAN),
         data=DataConfig(source="stories", tokenizer="bpe:1024", megabytes=8),
         training=TrainingConfig(
             minutes=2,

@@ -1,6 +1,5 @@
 """What every family of recipes uses: the entry of the registry, and stacks of matched sizes."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -31,16 +30,25 @@ def first_line(documented: Callable[..., Any]) -> str:
     return (documented.__doc__ or "").partition("\n")[0]
 
 
-def matched_stack(mixer: str, dim: int, layers: int, **options: Any) -> StackConfig:
-    """A stack of one mixer, as wide as gives it the parameters of minGRU's at width `dim`."""
-    stacks = [
-        StackConfig(dim=dim, layers=layers, mixers=(MIXERS[name](dim=dim),), **options)
+def matched_stack(
+    mixer: str,
+    dim: int,
+    layers: int,
+    fields: Mapping[str, Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> StackConfig:
+    """A stack of one mixer, as wide as gives it the parameters of minGRU's at width `dim`.
+
+    `fields` are those of mixers, by the mixer's name; `options` are the stack's own.
+    """
+    of_mixers = fields or {}
+    minimal, wanted = (
+        StackConfig(
+            dim=dim,
+            layers=layers,
+            mixers=(MIXERS[name](dim=dim, **of_mixers.get(name, {})),),
+            **options,
+        )
         for name in ("mingru", mixer)
-    ]
-    return match_parameters(stacks[1], count_parameters(stacks[0]))
-
-
-def with_options(stack: StackConfig, options: Mapping[str, Mapping[str, Any]]) -> StackConfig:
-    """The stack with fields of its mixers replaced, by the mixer's name."""
-    mixers = tuple(dataclasses.replace(m, **options.get(m.name, {})) for m in stack.mixers)
-    return dataclasses.replace(stack, mixers=mixers)
+    )
+    return match_parameters(wanted, count_parameters(minimal))

@@ -9,7 +9,7 @@ from typing import Any
 from runnel.data.config import DataConfig
 from runnel.mixers import MIXERS
 from runnel.models.stack import BlockConfig
-from runnel.recipes.recipe import NamedRecipe, first_line, matched_stack, with_options
+from runnel.recipes.recipe import NamedRecipe, first_line, matched_stack
 from runnel.tasks import TRAINABLE, TrainableTask
 from runnel.tasks.imdb import IMDB
 from runnel.tasks.listops import ListOps
@@ -25,24 +25,37 @@ _LONG_MEMORY: dict[str, dict[str, Any]] = {
     "mingru": {"half_lives": (1.0, 1024.0)},
     "minlstm": {"half_lives": (1.0, 1024.0)},
 }
+# All 16 tokens and their order stand in the state at once, so that it is wide beside the model.
+_WIDE_MEMORY = {
+    mixer: {"expansion": 4.0, **long_memory} for mixer, long_memory in _LONG_MEMORY.items()
+}
 
 
 def selective_copying(mixer: str) -> Recipe:
     """16 tokens out of 128 to be said in order, for less than half an hour on a CPU."""
-    return _recipe(SelectiveCopying(length=128), mixer, steps=6000)
+    return _copying(SelectiveCopying(length=128), mixer, steps=6000)
 
 
 def selective_copying_4096(mixer: str) -> Recipe:
     """16 tokens out of 4,096 to be said in order, the published length."""
-    return _recipe(SelectiveCopying(), mixer, steps=20_000, batch=64, evaluate_every=500)
+    return _copying(SelectiveCopying(), mixer, steps=20_000, batch=64)
+
+
+def _copying(task: SelectiveCopying, mixer: str, **training: Any) -> Recipe:
+    return _recipe(task, mixer, dim=64, fields=_WIDE_MEMORY, **training)
 
 
 def _recipe(
-    task: TrainableTask, mixer: str = "mingru", dim: int = 80, layers: int = 3, **training: Any
+    task: TrainableTask,
+    mixer: str = "mingru",
+    dim: int = 80,
+    layers: int = 3,
+    fields: dict[str, dict[str, Any]] = _LONG_MEMORY,
+    **training: Any,
 ) -> Recipe:
     options = {"batch": 32, "learning_rate": 4e-3, "log_every": 100, "evaluate_every": 500}
     return Recipe(
-        model=with_options(matched_stack(mixer, dim, layers, block=_LEAN), _LONG_MEMORY),
+        model=matched_stack(mixer, dim, layers, fields=fields, block=_LEAN),
         data=DataConfig(),
         task=task,
         training=TrainingConfig(**{**options, "optimizer": _MUON, "schedule": _DECAY, **training}),
