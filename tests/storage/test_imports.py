@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from runnel.data.tokenizers import CharTokenizer, tokenizer_from_plain
-from runnel.errors import InputError
+from runnel.errors import DiskError, InputError
 from runnel.inference import evaluate
 from runnel.storage.imports import FORMATS, import_weights
 from runnel.storage.load import load_model
+from runnel.storage.run import RunDirectory
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 CHECKPOINTS = {"tinystoriesgru-0.2M.pt": 0.9088, "tinystoriespuregru.pt": 0.9027}
@@ -54,6 +55,20 @@ def test_a_whole_run_comes_out(tmp_path: Path) -> None:
     logits, _ = model(torch.tensor([[0, 5, 98]]))
     assert logits.softmax(-1)[..., 0].max() == 0
     assert torch.equal(model(torch.tensor([[1]]))[0], model(torch.tensor([[0]]))[0])
+
+
+def test_half_an_import_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = save(tmp_path / "theirs.pt", theirs())
+
+    def full(run: RunDirectory, model: Any) -> None:
+        raise DiskError("expected to write model.safetensors; got: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "publish", full)
+        with pytest.raises(DiskError):
+            import_weights(file, "tinystoriesgru", tmp_path / "run")
+    import_weights(file, "tinystoriesgru", tmp_path / "run")
+    assert load_model(tmp_path / "run").tokenizer is not None
 
 
 def broken(kind: str) -> Any:

@@ -1,5 +1,7 @@
 """Forked processes: a kill -9 costs milliseconds where a new interpreter would cost seconds."""
 
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -10,9 +12,11 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 KILLED = -signal.SIGKILL
+_PEAK = Path("/proc/self/clear_refs")
+"""makes the most memory so far what it is now"""
 
 
 class TimedOutError(Exception):
@@ -94,40 +98,53 @@ def command(
     `before` runs in the process first.
     """
 
-    def act() -> int:
-        from runnel.cli import main
+    return measured(lambda: main(words), before, limit)
 
-        return main(list(words))
 
-    return measured(act, before, limit)
+def main(words: Sequence[str]) -> int:
+    """`runnel WORDS` in this process."""
+    from runnel import cli
+
+    return cli.main(list(words))
 
 
 def call(function: Callable[[], object], limit: float = 60.0) -> Said:
     """A function in a forked process, whose errors are told as the command line tells them."""
+    return measured(lambda: told(function), limit=limit)
 
-    def act() -> int:
-        from runnel import cli
-        from runnel.errors import DiskError, InputError
 
-        try:
-            function()
-        except DiskError as error:
-            return cli._fail(error, cli.DISK)
-        except InputError as error:
-            return cli._fail(error, cli.USER)
-        return 0
+def told(function: Callable[[], object]) -> int:
+    """The same in this process."""
+    from runnel import cli
+    from runnel.errors import DiskError, InputError
 
-    return measured(act, limit=limit)
+    try:
+        function()
+    except DiskError as error:
+        return cli._fail(error, cli.DISK)
+    except InputError as error:
+        return cli._fail(error, cli.USER)
+    return 0
 
 
 def measured(
     act: Callable[[], int], before: Callable[[], None] = lambda: None, limit: float = 60.0
 ) -> Said:
     """What a forked process says and takes while it does something."""
+    code, said = each([act], before, limit)
+    return said[0]._replace(code=code) if said else Said(code, "", "", 0.0, 0)
+
+
+def each(
+    acts: Sequence[Callable[[], int]],
+    before: Callable[[], None] = lambda: None,
+    limit: float = 60.0,
+) -> tuple[int, list[Said]]:
+    """The status of one forked process that does things in turn, and what it said at each."""
     with (
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as error,
-        tempfile.TemporaryFile() as written,
+        tempfile.TemporaryFile("w+") as written,
     ):
 
         def work() -> int:
@@ -138,24 +155,46 @@ def measured(
                 2, "w", encoding="utf-8", errors="backslashreplace", closefd=False
             )
             before()
-            # Of the processor, not of the clock: other processes may want it, too.
-            begin, memory = time.process_time(), _memory("VmRSS")
-            try:
-                code = act()
-            except SystemExit as stop:
-                code = stop.code if isinstance(stop.code, int) else 1
-            except BaseException:
-                traceback.print_exc()
-                code = 1
-            grown = _memory("VmHWM") - memory
-            written.write(f"{time.process_time() - begin} {max(0, grown)}".encode())
-            written.flush()
+            code = 0
+            for act in acts:
+                said = _said(act)
+                sys.stdout.flush()
+                sys.stderr.flush()
+                texts = [_text_and_forget(file) for file in (out, error)]
+                written.write(json.dumps([said.code, *texts, *said[3:]]) + "\n")
+                written.flush()
+                code = said.code
             return code
 
         code = run(work, limit)
-        texts = []
-        for file in (out, error, written):
-            file.seek(0)
-            texts.append(file.read().decode("utf-8", "replace"))
-    seconds, memory = texts[2].split() if texts[2] else ("0", "0")
-    return Said(code, texts[0], texts[1], float(seconds), int(memory))
+        written.seek(0)
+        found = [Said(*json.loads(line)) for line in written if line.endswith("\n")]
+        if len(found) < len(acts):
+            # What it said when it died.
+            found.append(Said(code, _text_and_forget(out), _text_and_forget(error), 0.0, 0))
+        return code, found
+
+
+def _said(act: Callable[[], int]) -> Said:
+    """One of them, in this process."""
+    with contextlib.suppress(OSError):
+        _PEAK.write_text("5")
+    # Of the processor, not of the clock: other processes may want it, too.
+    begin, memory = time.process_time(), _memory("VmRSS")
+    try:
+        code = act()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    grown = _memory("VmHWM") - memory
+    return Said(code, "", "", time.process_time() - begin, max(0, grown))
+
+
+def _text_and_forget(file: Any) -> str:
+    file.seek(0)
+    text: str = file.read().decode("utf-8", "replace")
+    file.seek(0)
+    file.truncate()
+    return text

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors.torch
 import torch
 
 from runnel.data import DataConfig, open_corpus
@@ -299,7 +298,7 @@ def _imports() -> Door:
                 yield case(k, name, ".pt", what, data)
             for what, odd in _odd_weights(weights):
                 yield case(k, name, ".pt", what, _saved(odd))
-        whole = _packed(kept["hgrn"])
+        whole = kit.packed(kept["hgrn"])
         for what, data in headers.lies(whole):
             yield case(k, "hgrn", ".safetensors", what, data)
 
@@ -321,10 +320,6 @@ def _saved(weights: object) -> bytes:
     written = io.BytesIO()
     torch.save(weights, written)
     return written.getvalue()
-
-
-def _packed(weights: dict[str, torch.Tensor]) -> bytes:
-    return safetensors.torch.save({n: t.contiguous() for n, t in weights.items()})
 
 
 def _odd_weights(weights: dict[str, torch.Tensor]) -> Iterator[tuple[str, object]]:

@@ -11,9 +11,10 @@ import pickle
 import shutil
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import pytest
 import torch
@@ -32,6 +33,8 @@ from torture.mutate import places, put
 SECRET = "tell-nobody-4711"
 MODULE = "torture_canary"
 _HTML = "<script>alert(1)</script>"
+_TOGETHER = 24
+"""trials in one process"""
 
 
 @final
@@ -155,29 +158,58 @@ def run_pickles(bench: Bench, k: Kit, outside: Outside) -> None:
             bench.check(said.code == 0, f"pickles as {name}: {said.error[-400:]}")
             bench.check(outside.untouched(), f"pickles as {name}: something outside changed")
         bench.counts["pickles"] += 2 * len(files)
-    chosen = files[:: 7 if not bench.full else 1]
-    for what, data in chosen:
-        for path, words in (
-            (k.run / "model.safetensors", k.generate(k.run)),
-            (k.checkpoint / checkpoints.TRAINING, k.resume),
-            (k.run / "tokenizer.json", k.generate(k.run)),
-        ):
-            whole = path.read_bytes()
-            path.write_bytes(data)
-            _refused(bench, outside, f"{what} as {path.name}", words)
-            path.write_bytes(whole)
+    places_and_words = [
+        (k.run / "model.safetensors", k.generate(k.run)),
+        (k.checkpoint / checkpoints.TRAINING, k.resume),
+        (k.run / "tokenizer.json", k.generate(k.run)),
+    ]
+    chosen = files[:: 1 if bench.full else 15]
+    trials = [
+        Trial(f"{what} as {path.name}", path, data, words)
+        for what, data in chosen
+        for path, words in places_and_words
+    ]
+    _try(bench, k, outside, trials)
 
 
-def _refused(bench: Bench, outside: Outside, what: str, act: Any, good: bool = False) -> None:
+class Trial(NamedTuple):
+    """A thing in its place, and what reads it."""
+
+    what: str
+    path: Path
+    thing: bytes | Path
+    """bytes, or where a link leads"""
+    words: list[str]
+    good: bool = False
+    """it may as well be passed over"""
+    also: Callable[[], None] = lambda: None
+    """what else must hold afterwards"""
+
+
+def _try(bench: Bench, k: Kit, outside: Outside, trials: Sequence[Trial]) -> None:
     """Exit 2 in one line (or, where that is allowed, 0), the secret kept, nothing touched."""
-    with bench.trial(what):
-        said = child.command(act) if isinstance(act, list) else child.call(act)
-        bench.check(said.code == 2 or (good and said.code == 0), f"{what}: {said.error[-400:]}")
-        if said.code == 2:
-            bench.check(said.error.count("\n") == 1, f"{what}: said {said.error[-400:]}")
-        told = SECRET in said.out + said.error
-        bench.check(not told, f"{what}: told the secret")
-        bench.check(outside.untouched(), f"{what}: something outside changed")
+
+    def act(trial: Trial) -> int:
+        with _instead(trial.path, trial.thing):
+            code = child.main(trial.words)
+            assert outside.untouched(), "something outside changed"
+            held = [p for p in k.new.rglob("*") if p.is_file() and not p.is_symlink()]
+            assert not any(SECRET.encode() in p.read_bytes() for p in held), "took the secret"
+            trial.also()
+        k.clear(went_on=trial.words == k.resume)
+        return code
+
+    for group in (trials[i : i + _TOGETHER] for i in range(0, len(trials), _TOGETHER)):
+        said = child.each([partial(act, trial) for trial in group], limit=300)[1]
+        bench.check(len(said) == len(group), f"{group[len(said) - 1].what}: the process ended")
+        for trial, heard in zip(group, said, strict=False):
+            what = trial.what
+            with bench.trial(what):
+                good = heard.code == 2 or (trial.good and heard.code == 0)
+                bench.check(good, f"{what}: status {heard.code}: {heard.error[-400:]}")
+                if heard.code == 2:
+                    bench.check(heard.error.count("\n") == 1, f"{what}: {heard.error[-400:]}")
+                bench.check(SECRET not in heard.out + heard.error, f"{what}: told the secret")
 
 
 def run_import_paths(bench: Bench, k: Kit, outside: Outside) -> None:
@@ -258,30 +290,31 @@ def names(outside: Outside) -> list[str]:
 
 def run_names(bench: Bench, k: Kit, outside: Outside) -> None:
     """Manifests, pointers, tensors and results with names that lead elsewhere; links to there."""
+
+    def no_script() -> None:
+        page = k.new / "report.html"
+        assert not page.exists() or _HTML not in page.read_text(), "a script in the page"
+
+    trials = []
     for name in names(outside):
-        plain = json.loads((k.checkpoint / checkpoints.MANIFEST).read_bytes())
+        label = f"{name[:60]!r}"
+        manifest = k.checkpoint / checkpoints.MANIFEST
+        plain = json.loads(manifest.read_bytes())
         del plain["sha256"]
-        plain["files"] = {
-            name if n == checkpoints.MODEL else n: v for n, v in plain["files"].items()
-        }
+        entry = plain["files"].pop(checkpoints.MODEL)
+        plain["files"] = {name: entry, **plain["files"]}
         sealed = json.dumps(checkpoints.sealed(plain), indent=2).encode() + b"\n"
-        with _instead(k.checkpoint / checkpoints.MANIFEST, sealed):
-            _refused(bench, outside, f"manifest {name[:60]!r}", k.generate(k.checkpoint))
+        trials.append(Trial(f"manifest {label}", manifest, sealed, k.generate(k.checkpoint)))
         for pointer in ("latest", "best"):
-            path = k.killed / "checkpoints" / pointer
-            with _instead(path, name.encode() + b"\n"):
-                # A pointer that is not believed is passed over.
-                what = f"{pointer} {name[:60]!r}"
-                _refused(bench, outside, what, k.generate(k.killed), good=True)
+            # A pointer that is not believed is passed over.
+            path, text = k.killed / "checkpoints" / pointer, name.encode() + b"\n"
+            trials.append(Trial(f"{pointer} {label}", path, text, k.generate(k.killed), True))
         changed = json.loads(k.results.read_bytes())
         changed["comparisons"][0]["entries"][0]["name"] = f"{name}{_HTML}"
         changed["comparisons"][0]["conditions"]["data"] = f"{name}{_HTML}"
-        with _instead(k.results, json.dumps(changed).encode()):
-            _refused(bench, outside, f"results of {name[:60]!r}", k.merge, good=True)
-        page = k.new / "report.html"
-        text = page.read_text() if page.exists() else ""
-        bench.check(_HTML not in text, f"results of {name[:60]!r}: a script in the page")
-        k.clear()
+        data = json.dumps(changed).encode()
+        trials.append(Trial(f"results {label}", k.results, data, k.merge, True, no_script))
+    _try(bench, k, outside, trials)
 
 
 class _instead:
@@ -311,28 +344,29 @@ class _instead:
 def run_links(bench: Bench, k: Kit, outside: Outside) -> None:
     """Every file and folder of a run and of a dataset replaced by a link to the secret."""
     secret, empty = outside.folder / "secret.txt", outside.folder / "checkpoints"
-    train = [*k.killed.rglob("*"), k.killed / ".lock", k.killed / "samples.md"]
-    temporary = [
-        k.killed / f".tmp-{n}" for n in ("config.json", "metrics.jsonl", "model.safetensors")
+    more = (".lock", "samples.md", ".tmp-config.json", ".tmp-metrics.jsonl", ".tmp-x")
+    paths = dict.fromkeys([*k.killed.rglob("*"), *(k.killed / name for name in more)])
+
+    def not_taken() -> None:
+        held = [p for p in k.killed.rglob("*") if p.is_file() and not p.is_symlink()]
+        assert not any(SECRET.encode() in p.read_bytes() for p in held), "took the secret"
+
+    trials = [
+        Trial(
+            f"{path.relative_to(k.killed)} as a link to {target.name}",
+            *(path, target, k.resume, True, not_taken),
+        )
+        for path in paths
+        for target in (secret, empty)
     ]
-    for path in [*dict.fromkeys(train), *temporary]:
-        for target in (secret, empty):
-            with _instead(path, target):
-                what = f"{path.relative_to(k.killed)} as a link to {target.name}"
-                _refused(bench, outside, what, k.resume, good=True)
-                told = [
-                    p
-                    for p in k.killed.rglob("*")
-                    if p.is_file() and not p.is_symlink() and SECRET.encode() in p.read_bytes()
-                ]
-                bench.check(not told, f"{what}: the secret is in {told}")
-            k.clear(went_on=True)
-    for path in [p for p in k.dataset.rglob("*") if p.is_file()]:
-        with _instead(path, secret):
-            words = ["train", "mingru-stories", "--steps", "1", "--data", str(k.dataset)]
-            words += ["--out", str(k.new), *tiny.FLAGS, "--set", "data.tokenizer=byte"]
-            _refused(bench, outside, f"{path.name} of a dataset as a link", words, good=True)
-        k.clear()
+    words = ["train", "mingru-stories", "--steps", "1", "--data", str(k.dataset)]
+    words += ["--out", str(k.new), *tiny.FLAGS, "--set", "data.tokenizer=byte"]
+    trials += [
+        Trial(f"{path.name} of a dataset as a link", path, secret, words, True)
+        for path in k.dataset.rglob("*")
+        if path.is_file()
+    ]
+    _try(bench, k, outside, trials)
 
 
 def archives(outside: Outside) -> Iterator[tuple[str, bytes]]:
@@ -363,16 +397,22 @@ def archives(outside: Outside) -> Iterator[tuple[str, bytes]]:
 def run_archives(bench: Bench, k: Kit, outside: Outside) -> None:
     """Archives as a source; members are read in passing, and nothing is unpacked anywhere."""
     path = k.folder / "hostile.tar"
-    step = 1 if bench.full else 4
-    for what, data in list(archives(outside))[::step]:
-        path.write_bytes(data)
-        before = {p for p in bench.folder.rglob("*") if k.new not in p.parents}
-        _refused(bench, outside, what, k.prepare(path), good=True)
-        more = {p for p in bench.folder.rglob("*") if k.new not in p.parents} - before - {k.new}
-        bench.check(not more, f"{what}: wrote {more}")
-        held = [p for p in k.new.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
-        bench.check(not held, f"{what}: read the secret")
-        k.clear()
+
+    def seen() -> set[Path]:
+        return {p for p in bench.folder.rglob("*") if k.new not in (p, *p.parents)}
+
+    before = seen() | {path}
+
+    def nothing_more() -> None:
+        assert not seen() - before, f"wrote {seen() - before}"
+
+    chosen = list(archives(outside))[:: 1 if bench.full else 4]
+    _try(
+        bench,
+        k,
+        outside,
+        [Trial(what, path, data, k.prepare(path), True, nothing_more) for what, data in chosen],
+    )
 
 
 def trap_works(bench: Bench, outside: Outside) -> None:

@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -51,6 +52,11 @@ def foreign(name: str) -> dict[str, Tensor]:
     for i in range(LAYERS):
         found[f"layers.{i}.4.2.weight"] = torch.ones(DIM, 2 * HIDDEN)
     return found
+
+
+def packed(weights: dict[str, Tensor]) -> bytes:
+    """Weights as others write them."""
+    return safetensors.torch.save({n: t.contiguous() for n, t in weights.items()})
 
 
 class Kit:

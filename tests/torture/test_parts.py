@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from torture import faults, flips, fuzz, kill, resume
+from torture import disk, faults, flips, fuzz, hostile, kill, malformed, resume
 from torture.bench import Bench, Part
 
 # The part `fuzz` as a whole compiles the kernels anew, for which only scripts/torture has the time.
-PARTS = [kill.PART, faults.PART, resume.PART, flips.PART]
+PARTS = [kill.PART, faults.PART, resume.PART, flips.PART, malformed.PART, hostile.PART, disk.PART]
 
 
 @pytest.mark.slow

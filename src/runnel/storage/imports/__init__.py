@@ -1,10 +1,12 @@
 """Somebody else's weights as a run directory; one file, one format."""
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
+from runnel import files
 from runnel.configuration import look_up, to_plain
 from runnel.data.config import DataConfig
 from runnel.errors import InputError
@@ -12,7 +14,7 @@ from runnel.storage.imports import hgrn, mingru_pytorch, minrnns, tinystoriesgru
 from runnel.storage.imports.format import Format, Imported, Told
 from runnel.storage.imports.vocabulary import named_tokenizer
 from runnel.storage.imports.weights import read_weights
-from runnel.storage.run import RunDirectory
+from runnel.storage.run import CONFIG, RunDirectory
 
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: module.FORMAT for module in (hgrn, mingru_pytorch, minrnns, tinystoriesgru)
@@ -55,8 +57,14 @@ def import_weights(
         "data": to_plain(DataConfig(tokenizer=imported.tokenizer.name)),
     }
     with RunDirectory.create(out, config, imported.tokenizer.to_plain()) as run:
-        run.publish(model.state_dict())
-        run.write_text("README.md", _card(imported, chosen, weights.name, parameters))
+        try:
+            run.publish(model.state_dict())
+            run.write_text("README.md", _card(imported, chosen, weights.name, parameters))
+        except OSError:
+            # Half of an import is no run: the same command may be given again.
+            with contextlib.suppress(OSError):
+                files.remove(run.path / CONFIG)
+            raise
     return Outcome(parameters, imported.config.vocab_size, imported.notes)
 
 
