@@ -7,8 +7,9 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "runnel"
 
-ANYONE = {"errors", "configuration", "files", "strict_json", "lock"}
+ANYONE = {"allocator", "errors", "configuration", "files", "strict_json", "lock"}
 MAY_IMPORT = {
+    "allocator": set(),
     "__init__": {"storage", "inference", "recipes"},
     "errors": set(),
     "configuration": set(),

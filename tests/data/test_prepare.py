@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runnel import strict_json
 from runnel.data import (
     ByteTokenizer,
     CharTokenizer,
@@ -24,10 +25,12 @@ from runnel.data import (
     open_stream,
 )
 from runnel.data import prepare as preparing
+from runnel.data.documents import Document
 from runnel.data.prepare import prepare
-from runnel.data.prepared import MappedTokens, open_prepared
+from runnel.data.prepared import MappedTokens, open_prepared, shard_path
 from runnel.data.shards import PAGE, read_header, write_shard
-from runnel.data.write_shards import Progress
+from runnel.data.unpack import Meter
+from runnel.data.write_shards import Progress, Reporter, Unit, write_units
 from runnel.errors import DiskError, InputError
 
 MARK = "\n<|endoftext|>\n"
@@ -98,6 +101,26 @@ def test_several_processes_write_what_one_does(
     )
     assert one.shards == two.shards > 1
     assert one.sha256 == two.sha256
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_document_that_cannot_be_read_is_named(tmp_path: Path, jobs: int) -> None:
+    tokenizer = CharTokenizer("ab")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "tokenizer.json").write_bytes(strict_json.render(tokenizer.to_plain()))
+    units = [
+        Unit([Document("ab", "x:0", False)], [Document("b", "x:1", True)]),
+        Unit([Document("aa", "x:0", True, continued=True)], [Document("b", "x:2", True)]),
+        Unit(
+            [Document("aa", "x:3", True)], [Document("b", "x:4", True), Document("ac", "x:5", True)]
+        ),
+    ]
+    reporter = Reporter(Meter(), quiet, 0.0)
+    with pytest.raises(InputError, match=r"^x:5: expected .* got 'c' .* at character 1"):
+        write_units(tmp_path, tokenizer, iter(units), jobs, reporter)
+    first, second = (read_header(shard_path(tmp_path, n))[0] for n in (0, 1))
+    assert (first.tokens, first.held, first.documents, first.ended) == (5, 2, 2, False)
+    assert (second.tokens, second.held, second.documents, second.ended) == (4, 2, 1, True)
 
 
 @pytest.mark.usefixtures("small_units")

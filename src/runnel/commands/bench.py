@@ -83,9 +83,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _measure(report: Report, args: argparse.Namespace) -> None:
+    from runnel.allocator import keep_freed_memory
     from runnel.bench import decode, diverging, gru_memory, lengths, ops, prefill, train
     from runnel.recipes import adjusted, recipe
-    from runnel.training.allocator import keep_freed_memory
 
     # As training does; it serves peers and bounds alike, for it holds for the whole process.
     keep_freed_memory()

@@ -9,21 +9,24 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from runnel import files, strict_json
+from runnel.allocator import keep_freed_memory
 from runnel.data.corpus import count_documents
 from runnel.data.documents import Document
 from runnel.data.prepared import TOKENIZER, shard_path
 from runnel.data.shards import Header, read_header, write_shard
 from runnel.data.stream import count_bytes
-from runnel.data.tokenizers import Tokenizer, tokenizer_from_plain, tokenizer_hash
+from runnel.data.tokenizers import Tokenizer, Tokens, tokenizer_from_plain, tokenizer_hash
 from runnel.data.unpack import Meter
 from runnel.errors import DiskError, InputError
+
+_TEXT = 2**18
+"""characters that are read at once"""
 
 
 class Progress(NamedTuple):
@@ -43,6 +46,17 @@ class Unit(NamedTuple):
 
     train: list[Document]
     held: list[Document]
+
+
+class Text(NamedTuple):
+    """Documents in a few texts, which cross to another process far faster than they would."""
+
+    texts: list[str]
+    """each document behind a NUL, but for a first one that goes on with an earlier shard's"""
+    ids: list[str]
+    """of what a NUL parts"""
+    documents: int
+    ended: bool
 
 
 class Reporter:
@@ -75,7 +89,7 @@ def write_units(
         found = []
         for number, unit in enumerate(units):
             kept = _kept(out, number, owner)
-            written = kept or _write_unit(out, number, unit, tokenizer, owner)
+            written = kept or _write_texts(out, number, _texts(unit), tokenizer, owner)
             reporter.add(written[0], kept is not None)
             found.append(written)
         return found
@@ -98,7 +112,7 @@ def write_units(
                 continue
             while len(waiting) > jobs:
                 take()
-            waiting.append((number, pool.submit(_work, number, unit)))
+            waiting.append((number, pool.submit(_work, number, _texts(unit))))
         while waiting:
             take()
     except BrokenProcessPool:
@@ -129,6 +143,7 @@ _worker: dict[str, Any] = {}
 def _begin_worker(out: str, owner: str) -> None:
     """Get ready in a new process, which ends when its parent has been killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -143,40 +158,76 @@ def _begin_worker(out: str, owner: str) -> None:
     _worker.update(out=Path(out), owner=owner, tokenizer=tokenizer_from_plain(plain))
 
 
-def _work(number: int, unit: Unit) -> Written:
-    return _write_unit(_worker["out"], number, unit, _worker["tokenizer"], _worker["owner"])
+def _work(number: int, texts: tuple[Text, Text]) -> Written:
+    return _write_texts(_worker["out"], number, texts, _worker["tokenizer"], _worker["owner"])
 
 
-def _write_unit(out: Path, number: int, unit: Unit, tokenizer: Tokenizer, owner: str) -> Written:
-    parts = [_joined(documents) for documents in unit]
-    try:
-        tokens = [tokenizer.encode_joined(part) for part in parts]
-    except InputError as error:
-        for document in chain(*unit):
-            try:
-                tokenizer.encode(document.text)
-            except InputError as fault:
-                raise InputError(f"{document.id}: {fault}") from None
-        raise error from None
-    tokens_N = np.concatenate(tokens, dtype=tokenizer.dtype)
+def _texts(unit: Unit) -> tuple[Text, Text]:
+    return _joined(unit.train), _joined(unit.held)
+
+
+def _joined(documents: list[Document]) -> Text:
+    return Text(
+        list(_texts_of(documents)),
+        [d.id for i, d in enumerate(documents) if i == 0 or not d.continued],
+        count_documents(documents),
+        bool(documents) and documents[-1].ended,
+    )
+
+
+def _texts_of(documents: list[Document]) -> Iterator[str]:
+    """Texts of about _TEXT characters: more at once would leave the cache, and the heap."""
+    parts: list[str] = []
+    size = 0
+    for document in documents:
+        if not document.continued:
+            if size >= _TEXT:
+                yield "".join(parts)
+                parts, size = [], 0
+            parts.append("\0")
+        parts.append(document.text)
+        size += len(document.text)
+    if parts:
+        yield "".join(parts)
+
+
+def _write_texts(
+    out: Path, number: int, texts: tuple[Text, Text], tokenizer: Tokenizer, owner: str
+) -> Written:
+    train, held = texts
+    train_tokens, held_tokens = (_tokens(part, tokenizer) for part in texts)
+    tokens_N = np.concatenate([*train_tokens, *held_tokens], dtype=tokenizer.dtype)
     starts_D = np.flatnonzero(tokens_N == tokenizer.end)
-    train, held = (count_bytes(part_N, tokenizer.token_bytes_V) for part_N in tokens)
+    cut = sum(map(len, train_tokens))
+    bytes_train, bytes_held = (
+        count_bytes(part_N, tokenizer.token_bytes_V) for part_N in (tokens_N[:cut], tokens_N[cut:])
+    )
     path = shard_path(out, number)
     write_shard(
         path,
         tokens_N,
         starts_D,
-        held=len(tokens[1]),
-        held_documents=count_documents(unit.held),
-        bytes=train + held,
-        held_bytes=held,
-        ended=bool(unit.train) and unit.train[-1].ended,
-        held_ended=bool(unit.held) and unit.held[-1].ended,
+        held=len(tokens_N) - cut,
+        held_documents=held.documents,
+        bytes=bytes_train + bytes_held,
+        held_bytes=bytes_held,
+        ended=train.ended,
+        held_ended=held.ended,
         tokenizer=owner,
     )
     header, sha256, _ = read_header(path)
     return header, sha256
 
 
-def _joined(documents: list[Document]) -> str:
-    return "".join(d.text if d.continued else "\0" + d.text for d in documents)
+def _tokens(part: Text, tokenizer: Tokenizer) -> list[Tokens]:
+    try:
+        return [tokenizer.encode_joined(text) for text in part.texts]
+    except InputError:
+        # Read one by one, to name the document.
+        texts = "".join(part.texts).removeprefix("\0").split("\0")
+        for id_, text in zip(part.ids, texts, strict=True):
+            try:
+                tokenizer.encode(text)
+            except InputError as fault:
+                raise InputError(f"{id_}: {fault}") from None
+        raise

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from runnel.allocator import keep_freed_memory
 from runnel.configuration import from_plain, to_plain
 from runnel.errors import InputError
 from runnel.storage.checkpoint import Checkpoint
 from runnel.storage.run import RunDirectory, holds_run
 from runnel.training import randomness
-from runnel.training.allocator import keep_freed_memory
 from runnel.training.config import Recipe
 from runnel.training.determinism import deterministic
 from runnel.training.precision import choose_device

@@ -1,8 +1,9 @@
 """How the C library treats memory that a step frees: it stays with the process.
 
-A step frees all that it allocated, and the next one wants the same again. By default large blocks
-go back to the system and return as pages that it must first fill with zeros: 0.9 us each of 4 KB on
-a virtual machine, a twentieth of a training step (docs/LOG.md, 2026-11-27).
+A step frees all that it allocated, and the next one wants the same again, as a shard wants the
+memory of the shard before it. By default large blocks go back to the system and return as pages
+that it must first fill with zeros: 0.9 us each of 4 KB on a virtual machine, a twentieth of a
+training step and a fifth of preparing bytes (docs/LOG.md, 2026-11-27 and 28).
 """
 
 import ctypes
