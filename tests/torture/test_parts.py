@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from torture import disk, faults, flips, fuzz, hostile, kill, malformed, resume
+from torture import fuzz
 from torture.bench import Bench, Part
+from torture.parts import PARTS
 
 # The part `fuzz` as a whole compiles the kernels anew, for which only scripts/torture has the time.
-PARTS = [kill.PART, faults.PART, resume.PART, flips.PART, malformed.PART, hostile.PART, disk.PART]
+QUICK = [part for name, part in PARTS.items() if name != "fuzz"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+@pytest.mark.parametrize("part", QUICK, ids=lambda part: part.name)
 def test_holds(part: Part, tmp_path: Path) -> None:
     bench = Bench(tmp_path, seed=1)
     part.run(bench)

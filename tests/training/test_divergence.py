@@ -15,6 +15,7 @@ from runnel.errors import DivergedError, InputError
 from runnel.models.model import Model
 from runnel.storage import checkpoint as checkpoints
 from runnel.training import Recipe, train
+from runnel.training.divergence import _listed
 from runnel.training.loop import resolve
 from runnel.training.optimizers import Optimizers
 from runnel.training.run import Run
@@ -101,6 +102,35 @@ def test_the_documents_of_the_bad_batch_are_named(make_recipe: MakeRecipe) -> No
         assert text.count(row_T.tobytes()) == 1
         expected |= set(numbers_N[at : at + len(row_T)].tolist())
     assert named == sorted(expected)
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_of_several_batches_that_with_the_bad_gradient_is_named(
+    make_recipe: MakeRecipe, bad: int
+) -> None:
+    trainer = _trainer(make_recipe(accumulate=3, batch=2))
+    trainer.step()
+    position = trainer.loader.position()
+    documents = [trainer.loader.documents(position, i) for i in range(3)]
+    spoiled, learn, weight = [], trainer._learn, trainer.model.get_parameter("head.weight")
+    calls = iter(range(3))
+
+    def learn_badly(batch: Any) -> Tensor:
+        if next(calls, None) == bad:
+            spoiled.append(batch)
+        hook = None
+        if any(batch is one for one in spoiled):
+            hook = weight.register_hook(lambda gradient: gradient * torch.inf)
+        loss = learn(batch)
+        if hook is not None:
+            hook.remove()
+        return loss
+
+    trainer._learn = learn_badly  # type: ignore[method-assign]
+    with pytest.raises(DivergedError, match=r"gradient of head\.weight") as caught:
+        trainer.step()
+    listed = _listed(documents[bad])
+    assert f"documents {listed} of the training text" in str(caught.value)
 
 
 def _break_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:

@@ -156,7 +156,7 @@ def test_divergence_is_caught_before_any_weight_has_changed(
     elif place.startswith("gradient of "):
         name, _, second = place.removeprefix("gradient of ").partition(", ")
         calls = iter([0.0, torch.inf] if second else [torch.nan, 0.0])
-        trainer.model.get_parameter(name).register_hook(lambda grad: grad + next(calls))
+        trainer.model.get_parameter(name).register_hook(lambda grad: grad + next(calls, 0.0))
     else:
         with torch.no_grad():
             trainer.model.get_parameter(place)[0, 0] = torch.nan

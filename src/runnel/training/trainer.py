@@ -299,16 +299,22 @@ class Trainer:
         *each, gradient_norm = numbers
         loss = sum(each) / len(each)
         if not (isfinite(loss) and isfinite(gradient_norm)):
-            bad = next((i for i, x in enumerate(each) if not isfinite(x)), 0)
-            tokens_BT, _, reset_BT = (batches or self._again(taken))[bad]
+            batches = batches or self._again(taken)
+            bad = next((i for i, x in enumerate(each) if not isfinite(x)), None)
+            # Losses that are finite do not say whose gradient is not.
+            if bad is None:
+                bad = self._bad_gradient(batches)
+            read = range(len(batches)) if bad is None else [bad]
+            tokens_BT, _, reset_BT = batches[read[0]]
+            documents = {n for i in read for n in self._feed.documents(taken.position, i)}
             raise diverged(
                 self.model,
                 tokens_BT,
                 reset_BT,
                 step=taken.number,
-                loss=each[bad],
+                loss=each[read[0]],
                 position=taken.position,
-                documents=self._feed.documents(taken.position, bad),
+                documents=sorted(documents),
             )
         training = self.recipe.training
         limit = self._spikes.limit(training.spike)
@@ -316,6 +322,24 @@ class Trainer:
         spike = loss > limit
         skipped = spike and training.skip_spikes
         return Step(taken.number, loss, gradient_norm, taken.learning_rate, spike, skipped)
+
+    def _bad_gradient(self, batches: Sequence[Placed]) -> int | None:
+        """Which batch's own gradient is not finite; None if only all of them together are not."""
+        if len(batches) == 1:
+            return 0
+        together = [p.grad for p in self._parameters]
+        found = None
+        for number, batch in enumerate(batches):
+            for parameter in self._parameters:
+                parameter.grad = None
+            self._learn(batch)
+            own = [p.grad for p in self._parameters if p.grad is not None]
+            if not bool(torch.isfinite(torch.nn.utils.get_total_norm(own))):
+                found = number
+                break
+        for parameter, gradient in zip(self._parameters, together, strict=True):
+            parameter.grad = gradient
+        return found
 
     def _again(self, taken: _Taken) -> list[Placed]:
         """A step's gradients, for those after it took their place; its batches.
