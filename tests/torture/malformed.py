@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from torture import child, fuzz_targets, tiny
 from torture.bench import Bench, Part
-from torture.doors import DOORS, Case, Door
+from torture.door import Case, Door
+from torture.doors import DOORS
 from torture.kit import Kit
 
 SECONDS, MEMORY = 2.0, 200e6
