@@ -58,7 +58,6 @@ def run(args: argparse.Namespace) -> None:
     import os
     from pathlib import Path
 
-    from runnel.allocator import keep_freed_memory
     from runnel.data import DataConfig
     from runnel.data.prepare import prepare
 
@@ -72,7 +71,6 @@ def run(args: argparse.Namespace) -> None:
         split_seed=args.split_seed,
         megabytes=args.megabytes,
     )
-    keep_freed_memory()
     cores = len(os.sched_getaffinity(0))
     shown: Any = _Silence() if args.quiet or args.json else _display()
     with shown:

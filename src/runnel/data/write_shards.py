@@ -28,6 +28,9 @@ from runnel.errors import DiskError, InputError
 _TEXT = 2**18
 """characters that are read at once"""
 
+_LONE = "surrogatepass"
+"""lone surrogates cross as they are: the tokenizer refuses them with their document's name"""
+
 
 class Progress(NamedTuple):
     """How far it has come."""
@@ -51,8 +54,8 @@ class Unit(NamedTuple):
 class Text(NamedTuple):
     """Documents in a few texts, which cross to another process far faster than they would."""
 
-    texts: list[str]
-    """each document behind a NUL, but for a first one that goes on with an earlier shard's"""
+    texts: list[bytes]
+    """UTF-8; a NUL before each document, but a first one that goes on with an earlier shard's"""
     ids: list[str]
     """of what a NUL parts"""
     documents: int
@@ -175,20 +178,20 @@ def _joined(documents: list[Document]) -> Text:
     )
 
 
-def _texts_of(documents: list[Document]) -> Iterator[str]:
+def _texts_of(documents: list[Document]) -> Iterator[bytes]:
     """Texts of about _TEXT characters: more at once would leave the cache, and the heap."""
     parts: list[str] = []
     size = 0
     for document in documents:
         if not document.continued:
             if size >= _TEXT:
-                yield "".join(parts)
+                yield "".join(parts).encode("utf-8", _LONE)
                 parts, size = [], 0
             parts.append("\0")
         parts.append(document.text)
         size += len(document.text)
     if parts:
-        yield "".join(parts)
+        yield "".join(parts).encode("utf-8", _LONE)
 
 
 def _write_texts(
@@ -221,10 +224,10 @@ def _write_texts(
 
 def _tokens(part: Text, tokenizer: Tokenizer) -> list[Tokens]:
     try:
-        return [tokenizer.encode_joined(text) for text in part.texts]
+        return [tokenizer.encode_joined(text.decode("utf-8", _LONE)) for text in part.texts]
     except InputError:
         # Read one by one, to name the document.
-        texts = "".join(part.texts).removeprefix("\0").split("\0")
+        texts = b"".join(part.texts).decode("utf-8", _LONE).removeprefix("\0").split("\0")
         for id_, text in zip(part.ids, texts, strict=True):
             try:
                 tokenizer.encode(text)
