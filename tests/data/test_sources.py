@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import tarfile
+import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runnel.data import CORPORA, Document, NamedCorpus, read_documents, unpack
+from runnel.data import hub as hub_module
 from runnel.data.documents import split_blocks, split_bytes
 from runnel.data.sources import open_source
 from runnel.errors import InputError
@@ -404,6 +407,21 @@ def test_a_closed_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     assert "give its files as .txt, .jsonl or .parquet" in refusal("hf:TinyStories")
+
+
+def test_a_hub_that_stays_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", hub(lambda *_, **__: {}))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(hub_module, "_PATIENCE", 0.05)
+    answered = threading.Event()
+
+    def wait(*_: Any, **__: Any) -> Any:
+        answered.wait(20)
+        raise OSError
+
+    monkeypatch.setattr(urllib.request, "urlopen", wait)
+    assert "TimeoutError: no answer within" in refusal("hf:TinyStories")
+    answered.set()
 
 
 def packed(kind: str, data: bytes) -> bytes:

@@ -77,7 +77,7 @@ def open_hub(name: str, own_field: str | None, field: str) -> dict[str, Iterator
             "installed; pip install 'runnel[hub]' (the extra `hub`)"
         )
     # Asked first, because the library takes seconds to import and half a minute to give up.
-    if (closed := _Probe().failure()) is not None:
+    if not _kept_copies() and (closed := hub_failure()) is not None:
         raise _unreachable(name, closed)
     datasets = importlib.import_module("datasets")
     # Retries and bars would be written between our own lines; what fails is said in one of them.
@@ -111,33 +111,31 @@ def _installed() -> bool:
     return importlib.util.find_spec("datasets") is not None
 
 
-class _Probe:
-    """Asks the hub for its front page, and not for long."""
+def hub_failure() -> Exception | None:
+    """Why the hub cannot be reached, soon; none if it can. Its own libraries try for minutes."""
+    found: list[Exception | None] = []
 
-    def __init__(self) -> None:
-        self._failure: Exception | None = TimeoutError(f"no answer within {_PATIENCE:.0f} s")
-        # A thread, because looking a name up cannot be given a time.
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self._thread.start()
-
-    def failure(self) -> Exception | None:
-        """Why the hub cannot be reached; none if it can, or if only kept copies are wanted."""
-        if os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE"):
-            return None
-        self._thread.join(_PATIENCE)
-        return self._failure
-
-    def _ask(self) -> None:
+    def ask() -> None:
         place = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         try:
             request = urllib.request.Request(place, method="HEAD")
             urllib.request.urlopen(request, timeout=_PATIENCE).close()
         except urllib.error.HTTPError:
-            pass  # an answer, whichever it is
+            found.append(None)  # an answer, whichever it is
         except Exception as error:
-            self._failure = error
-            return
-        self._failure = None
+            found.append(error)
+        else:
+            found.append(None)
+
+    # A thread, because looking a name up cannot be given a time.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_PATIENCE)
+    return found[0] if found else TimeoutError(f"no answer within {_PATIENCE:.0f} s")
+
+
+def _kept_copies() -> bool:
+    return bool(os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE"))
 
 
 def _read(

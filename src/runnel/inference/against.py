@@ -8,8 +8,6 @@ import inspect
 import logging
 import math
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from runnel.data.hub import hub_failure
 from runnel.data.loader import IGNORED
 from runnel.data.tokenizers import Tokenizer
 from runnel.errors import DivergedError, InputError
@@ -27,7 +26,6 @@ from runnel.inference.evaluate import Evaluation
 
 _CONTEXT = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 _LONGEST, _ROWS = 2048, 8
-_PATIENCE = 5.0  # seconds until a hub that does not answer counts as closed
 
 
 class _Window(NamedTuple):
@@ -228,11 +226,4 @@ def _hub_answers() -> bool:
     """Whether the hub can be reached; its own library would try for minutes."""
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return False
-    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    try:
-        urllib.request.urlopen(address, timeout=_PATIENCE).close()
-    except urllib.error.HTTPError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return True
+    return hub_failure() is None
