@@ -6,11 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from runnel.storage import checkpoint as checkpoints
+from runnel.training import Progress, Recipe, train
 from runnel.training.signals import Aborted, Signals
+from torture import child
+from torture.essence import differences, orphans
+from torture.steps import at
 
 _SCRIPT = """
 import sys, time
@@ -74,6 +80,31 @@ def test_the_second_signal_ends_it_at_once(text_file: Path, tmp_path: Path) -> N
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
     assert not (tmp_path / "run" / "checkpoints" / "latest").exists()
+
+
+@pytest.mark.parametrize("step", [2, 5, 6])
+def test_the_second_signal_leaves_the_directory_whole(
+    make_recipe: Callable[..., Recipe], tmp_path: Path, step: int
+) -> None:
+    recipe = make_recipe(steps=8, save_every=1, evaluate_every=3)
+
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def run(out: Path, progress: Progress | None) -> int:
+        train(recipe, out, device="cpu", quiet=True, progress=progress)
+        return 0
+
+    assert child.run(lambda: run(tmp_path / "whole", None)) == 0
+    out = tmp_path / "run"
+    assert child.run(lambda: run(out, at(step, twice))) == 128 + signal.SIGINT
+    saved = [checkpoints.read(path).step for path in checkpoints.find(out / "checkpoints")]
+    # The save of the last step may have been under way, and there are none before the first.
+    assert saved[:1] in ([step - 1], [step - 2], [])
+    assert child.run(lambda: run(out, None)) == 0
+    assert not orphans(out)
+    assert not differences(tmp_path / "whole", out)
 
 
 def test_work_that_can_be_redone_is_aborted_and_other_work_is_not() -> None:
