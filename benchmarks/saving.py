@@ -3,11 +3,11 @@
 
     benchmarks/saving.py mingru-stories mingru-18m --pairs 20 --json FILE
 
-A block is so many steps as fill about half a second, two at least. One of each pair begins with a save in the
-background, as a run makes it; the order within pairs alternates. Told are, by save: how long the
-loop stood still for the copy, how much longer its block took by the clock, and how much more of the
-processor it used, which is an upper bound where the writing thread finds a core of its own. At one
-save a minute the cost is that over sixty seconds.
+A block is so many steps as fill about half a second, two at least. One of each pair begins with a
+save in the background, as a run makes it; the order within pairs alternates. Told are, by save: how
+long the loop stood still for the copy, how much longer its block took by the clock, and how much
+more of the processor it used, which is an upper bound where the writing thread finds a core of its
+own. At one save a minute the cost is that over sixty seconds.
 """
 
 import argparse
