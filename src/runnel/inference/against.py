@@ -65,15 +65,17 @@ def _without_library(name: str) -> InputError:
 
 def open_against(name: str, device: str = "auto") -> "HuggingFaceModel":
     """The model and the tokenizer of hf:NAME or of a local folder; InputError in one line."""
-    try:
-        transformers = importlib.import_module("transformers")
-    except ModuleNotFoundError:
-        raise _without_library(name) from None
+    if importlib.util.find_spec("transformers") is None:
+        raise _without_library(name)
     place, local = _place(name)
+    only_here = local or not _hub_answers()
+    # Said before the library is imported, which takes seconds.
+    if only_here and not local and not _is_kept(place):
+        raise _unreachable(name)
+    transformers = importlib.import_module("transformers")
     for talker in ("transformers", "huggingface_hub"):
         logging.getLogger(talker).setLevel(logging.CRITICAL)
     transformers.utils.logging.disable_progress_bar()
-    only_here = local or not _hub_answers()
     options = {"local_files_only": only_here, "trust_remote_code": False}
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(place, **options)
@@ -83,10 +85,7 @@ def open_against(name: str, device: str = "auto") -> "HuggingFaceModel":
     except Exception as error:
         # Whatever the library meets, the user gets its first line.
         if only_here and not local:
-            raise InputError(
-                f"{name}: expected the Hugging Face hub or a copy of the model in its cache; got "
-                "neither: the hub does not answer; download the model and give its folder"
-            ) from None
+            raise _unreachable(name) from None
         reason = next(iter(str(error).strip().splitlines()), "")[:160]
         raise InputError(
             f"{name}: expected a causal language model and its tokenizer; got "
@@ -227,3 +226,16 @@ def _hub_answers() -> bool:
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return False
     return hub_failure() is None
+
+
+def _is_kept(place: str) -> bool:
+    """Whether the hub's cache holds something of a model."""
+    kept = Path(importlib.import_module("huggingface_hub.constants").HF_HUB_CACHE)
+    return (kept / f"models--{place.replace('/', '--')}").is_dir()
+
+
+def _unreachable(name: str) -> InputError:
+    return InputError(
+        f"{name}: expected the Hugging Face hub or a copy of the model in its cache; got "
+        "neither: the hub does not answer; download the model and give its folder"
+    )
