@@ -85,9 +85,14 @@ def test_hard_texts_have_the_published_tokens(
     assert gpt2.token_bytes_V[tokens_N].sum() == len(text.encode())
 
 
-def test_a_sentence_whose_tokens_are_well_known(gpt2: BPETokenizer) -> None:
+def test_words_whose_tokens_are_well_known(gpt2: BPETokenizer) -> None:
     assert gpt2.encode("Hello world").tolist() == [15496, 995]
-    assert gpt2.encode(" antidisestablishmentarianism").size > 3
+    # The mark of a text's end is 50256 as a token of its own, and spelled out seven others.
+    assert gpt2.encode("<|endoftext|>").tolist() == [27, 91, 437, 1659, 5239, 91, 29]
+    known = {" SolidGoldMagikarp": 43453, " petertodd": 37444, " attRot": 35207}
+    assert {word: gpt2.encode(word).tolist() for word in known} == {
+        w: [t] for w, t in known.items()
+    }
     assert (gpt2.end, gpt2.vocab_size) == (50256, 50257)
     assert gpt2.dtype == np.uint16
 

@@ -487,6 +487,9 @@ def test_members_of_an_archive_are_documents_and_never_files(write: Write, tmp_p
     assert sorted(tmp_path.rglob("*")) == before
     assert "x.tar.gz: expected" in refusal(write("in/x.tar.gz", buffer.getvalue()[:-20]))
     assert "y.tar: expected a whole tar archive" in refusal(write("in/y.tar", b"x" * 2000))
+    with tarfile.open(tmp_path / "z.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("picture.png"), io.BytesIO())
+    assert "z.tar: expected text; got a file without any" in refusal(tmp_path / "z.tar")
 
 
 def test_columns_of_parquet_are_documents(write: Write, tmp_path: Path) -> None:
