@@ -45,7 +45,7 @@ MODEL_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "diverging": [],
     "gpt2": [{"context": 5}, {"context": 64, "heads": 3}],
     "plain": [{"mixer": MIXERS[name](dim=DIM)} for name in ("memory", "mingru_memory")],
-    "stack": [],
+    "stack": [{"mixers": (MIXERS["mingru"](dim=DIM),), "cache": True}],
 }
 
 
@@ -71,8 +71,13 @@ def cases() -> Iterator[Any]:
         yield pytest.param((name, {"stage": stage}, "diverging"), id=f"{name}-diverging-{stage}")
     for name in MODELS:
         for options in MODEL_VARIANTS.get(name, [{}]):
-            label = "-".join([name, *(str(getattr(v, "name", v)) for v in options.values())])
+            label = "-".join([name, *(_label(v) for v in options.values())])
             yield pytest.param((name, options, "model"), id=label)
+
+
+def _label(option: Any) -> str:
+    parts = option if isinstance(option, tuple) else (option,)
+    return ",".join(str(getattr(part, "name", part)) for part in parts)
 
 
 def make(names: str, options: dict[str, Any], level: str) -> nn.Module:

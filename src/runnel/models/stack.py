@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from runnel.mixer import Mixer, MixerConfig, SharingMixerConfig, state_dtype
+from runnel.models.cache import UnigramCache
 from runnel.models.feedforward import FeedForward, Kind
 from runnel.models.model import Model, ModelConfig, check_most
 from runnel.models.norm import RMSNorm
@@ -69,6 +70,9 @@ class StackConfig(ModelConfig):
     """what stands around the mixers"""
     tied: bool = False
     """read out with the embedding's own matrix"""
+    cache: bool = False
+    """a unigram cache makes what was read before likelier; it adds vocab_size numbers to the
+    state"""
 
     @classmethod
     def complete(cls, plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,8 +170,8 @@ class Block(nn.Module):
         return x + self.dropout(self.feedforward(self.feedforward_norm(x)))
 
 
-class Stack(Model[tuple[BlockState, ...]]):
-    """Embedding, blocks, norm, head."""
+class Stack(Model[tuple[Any, ...]]):
+    """Embedding, blocks, norm, head; its state is a BlockState a layer, and the cache's last."""
 
     config: StackConfig
 
@@ -182,40 +186,52 @@ class Stack(Model[tuple[BlockState, ...]]):
         self.head = nn.Linear(config.dim, config.vocab_size, bias=not config.tied)
         if config.tied:
             self.head.weight = self.embedding.weight
+        self.cache = UnigramCache(config.vocab_size, config.dim) if config.cache else None
         self._initialise()
 
-    def init_state(self, batch_size: int) -> tuple[BlockState, ...]:
-        """One state for each block."""
-        return tuple(block.init_state(batch_size) for block in self._blocks())
+    def init_state(self, batch_size: int) -> tuple[Any, ...]:
+        """One state for each block, and the cache's."""
+        states = tuple(block.init_state(batch_size) for block in self._blocks())
+        return states if self.cache is None else (*states, self.cache.init_state(batch_size))
 
     def forward(
         self,
         tokens_BT: Tensor,
-        state: tuple[BlockState, ...] | None = None,
+        state: tuple[Any, ...] | None = None,
         reset_BT: Tensor | None = None,
-    ) -> tuple[Tensor, tuple[BlockState, ...]]:
+    ) -> tuple[Tensor, tuple[Any, ...]]:
         """See `Model.forward`."""
         x_BTD = self.embedding(tokens_BT)
-        states = state or (None,) * self.config.layers
-        after = []
-        for block, before in zip(self._blocks(), states, strict=True):
+        states = state or (None,) * (self.config.layers + (self.cache is not None))
+        after: list[Any] = []
+        for block, before in zip(self._blocks(), states[: self.config.layers], strict=True):
             if self.recompute and torch.is_grad_enabled():
                 x_BTD, block_state = checkpoint(block, x_BTD, before, reset_BT, use_reentrant=False)
             else:
                 x_BTD, block_state = block(x_BTD, before, reset_BT)
             after.append(block_state)
-        return self.head(self.norm(x_BTD)), tuple(after)
+        y_BTD = self.norm(x_BTD)
+        logits_BTV = self.head(y_BTD)
+        if self.cache is not None:
+            likelier_BTV, counts = self.cache(tokens_BT, y_BTD, states[-1], reset_BT)
+            logits_BTV = logits_BTV + likelier_BTV
+            after.append(counts)
+        return logits_BTV, tuple(after)
 
-    def step(
-        self, token_B: Tensor, state: tuple[BlockState, ...]
-    ) -> tuple[Tensor, tuple[BlockState, ...]]:
+    def step(self, token_B: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         """See `Model.step`."""
         x_BD = self.embedding(token_B)
-        after = []
-        for block, before in zip(self._blocks(), state, strict=True):
+        after: list[Any] = []
+        for block, before in zip(self._blocks(), state[: self.config.layers], strict=True):
             x_BD, block_state = block.step(x_BD, before)
             after.append(block_state)
-        return self.head(self.norm(x_BD)), tuple(after)
+        y_BD = self.norm(x_BD)
+        logits_BV = self.head(y_BD)
+        if self.cache is not None:
+            likelier_BV, counts = self.cache.step(token_B, y_BD, state[-1])
+            logits_BV = logits_BV + likelier_BV
+            after.append(counts)
+        return logits_BV, tuple(after)
 
     def _initialise(self) -> None:
         """Each branch adds nothing at first; the logits start near zero."""
