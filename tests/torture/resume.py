@@ -30,7 +30,7 @@ STEPS = 9
 _PAIRWISE = [(0, 0, 0, 0), (0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0)]
 """every two options meet in all four ways"""
 _LARGEST = {
-    "dim": 12,
+    "dim": 24,  # divided among 4 or 6 heads it leaves them even widths, which rotary positions want
     "layers": 2,
     "context": 64,
     "window": 16,
