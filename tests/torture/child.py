@@ -43,8 +43,10 @@ def start(function: Callable[[], int | None]) -> int:
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # Where files may not grow this fails, and the child must not go on as its parent.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
 
@@ -166,12 +168,16 @@ def each(
                 code = said.code
             return code
 
-        code = run(work, limit)
+        late = ""
+        try:
+            code = run(work, limit)
+        except TimedOutError as error:
+            code, late = KILLED, f"{error}\n"
         written.seek(0)
         found = [Said(*json.loads(line)) for line in written if line.endswith("\n")]
         if len(found) < len(acts):
             # What it said when it died.
-            found.append(Said(code, _text_and_forget(out), _text_and_forget(error), 0.0, 0))
+            found.append(Said(code, _text_and_forget(out), _text_and_forget(error) + late, 0.0, 0))
         return code, found
 
 

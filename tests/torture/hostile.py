@@ -106,7 +106,7 @@ def _try(bench: Bench, k: Kit, outside: Outside, trials: Sequence[Trial]) -> Non
         return code
 
     for group in (trials[i : i + _TOGETHER] for i in range(0, len(trials), _TOGETHER)):
-        said = child.each([partial(act, trial) for trial in group], limit=300)[1]
+        said = child.each([partial(act, trial) for trial in group], limit=1200)[1]
         bench.check(len(said) == len(group), f"{group[len(said) - 1].what}: the process ended")
         for trial, heard in zip(group, said, strict=False):
             what = trial.what
@@ -158,7 +158,7 @@ def run_import_paths(bench: Bench, k: Kit, outside: Outside) -> None:
             assert MODULE not in sys.modules
 
         with bench.trial(f"import paths in {target} {number}"):
-            said = child.call(put_all, limit=600)
+            said = child.call(put_all, limit=3600)
             bench.check(said.code == 0, f"import paths in {target}: {said.error[-400:]}")
             bench.check(outside.untouched(), f"import paths in {target}: outside changed")
             bench.counts["import paths"] += len(new) * len(paths)
@@ -175,7 +175,7 @@ def run_import_paths(bench: Bench, k: Kit, outside: Outside) -> None:
         assert MODULE not in sys.modules
 
     with bench.trial("import paths by --set"):
-        said = child.call(set_all, limit=600)
+        said = child.call(set_all, limit=3600)
         bench.check(said.code == 0, f"import paths by --set: {said.error[-400:]}")
         bench.check(outside.untouched(), "import paths by --set: outside changed")
 

@@ -25,13 +25,15 @@ from torture.doors import DOORS
 from torture.kit import Kit
 
 SECONDS, MEMORY = 2.0, 200e6
-_LIMIT = 60.0
+_LIMIT, _EACH = 60.0, 10.0
+"""seconds by the clock, after which a process hangs: the machine may be busy with others"""
 _COMMAND = "import sys; from runnel.cli import main; sys.exit(main())"
 
 
 def run_cases(bench: Bench, kit: Kit, door: Door, cases: Sequence[Case]) -> None:
     """Many in a process, for a fork costs more than most of them; each alone where one ends it."""
-    done, said = 0, child.each([partial(_placed, case) for case in cases], limit=_LIMIT)[1]
+    acts = [partial(_placed, case) for case in cases]
+    done, said = 0, child.each(acts, limit=_LIMIT + _EACH * len(cases))[1]
     for case, heard in zip(cases, said, strict=False):
         if done + 1 == len(said) < len(cases):
             break
