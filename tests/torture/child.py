@@ -171,8 +171,8 @@ def each(
         late = ""
         try:
             code = run(work, limit)
-        except TimedOutError as error:
-            code, late = KILLED, f"{error}\n"
+        except TimedOutError as timed_out:
+            code, late = KILLED, f"{timed_out}\n"
         written.seek(0)
         found = [Said(*json.loads(line)) for line in written if line.endswith("\n")]
         if len(found) < len(acts):
