@@ -44,6 +44,7 @@ def fuzz_parser(bench: Bench, name: str, seconds: int) -> None:
     command = [sys.executable, "-m", "torture.fuzz_main", name]
     done = subprocess.run(
         [*command, str(seconds), str(bench.seed % 2**31 + 1), str(folder)],
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"},
         capture_output=True,
         text=True,
         errors="replace",
