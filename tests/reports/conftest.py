@@ -44,9 +44,7 @@ def entry(name: str, *runs: Run) -> Entry:
     )
 
 
-@pytest.fixture
-def comparison() -> Comparison:
-    failed = Run(seed=0, status="diverged", reason="expected a finite loss; got nan at step 3")
+def compared(*entries: Entry) -> Comparison:
     return Comparison(
         made="2026-11-22",
         version="0.1.0",
@@ -63,11 +61,17 @@ def comparison() -> Comparison:
             matched="not matched",
         ),
         seeds=(0, 1),
-        entries=(
-            entry("gru-stories", run(0, 1.5), run(1, 1.7)),
-            entry("mingru-stories", run(0, 1.1), run(1, 1.2)),
-            entry("lstm-stories", failed),
-        ),
+        entries=entries,
+    )
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    failed = Run(seed=0, status="diverged", reason="expected a finite loss; got nan at step 3")
+    return compared(
+        entry("gru-stories", run(0, 1.5), run(1, 1.7)),
+        entry("mingru-stories", run(0, 1.1), run(1, 1.2)),
+        entry("lstm-stories", failed),
     )
 
 

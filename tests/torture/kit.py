@@ -14,14 +14,14 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from reports.conftest import entry
+from reports.conftest import compared, entry
 from reports.conftest import run as result
 from runnel import strict_json
 from runnel.data import shards
 from runnel.data.prepared import seal
 from runnel.data.tokenizers.merges import SYMBOLS
 from runnel.inference import Session
-from runnel.reports.results import Comparison, Conditions, render
+from runnel.reports.results import Comparison, render
 from runnel.storage import checkpoint as checkpoints
 from runnel.storage.load import load_model
 from runnel.training import train
@@ -190,24 +190,7 @@ def sources() -> dict[str, bytes]:
 
 
 def _comparison() -> Comparison:
-    return Comparison(
-        made="2026-11-22",
-        version="0.1.0",
-        machine={"processor": "a processor", "threads": 2, "torch": "2", "python": "3"},
-        device="cpu",
-        conditions=Conditions(
-            data="text.txt",
-            description="the file text.txt",
-            data_sha256="0" * 64,
-            tokenizer="byte, 256 tokens",
-            budget="2,000 tokens",
-            batch_tokens=200,
-            length=100,
-            matched="not matched",
-        ),
-        seeds=(0, 1),
-        entries=(
-            entry("gru-stories", result(0, 1.5), result(1, 1.7)),
-            entry("mingru-stories", result(0, 1.1), result(1, 1.2)),
-        ),
+    return compared(
+        entry("gru-stories", result(0, 1.5), result(1, 1.7)),
+        entry("mingru-stories", result(0, 1.1), result(1, 1.2)),
     )

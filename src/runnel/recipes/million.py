@@ -21,12 +21,12 @@ from runnel.models.plain import PlainConfig
 from runnel.models.size import match_size
 from runnel.models.stack import BlockConfig, StackConfig
 from runnel.recipes.diverging import parting
-from runnel.recipes.recipe import NamedRecipe
-from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
+from runnel.recipes.quick import LATE_DECAY, LONG_MEMORY
+from runnel.recipes.recipe import LEAN, NamedRecipe
+from runnel.training.config import OptimizerConfig, Recipe, TrainingConfig
 
 PARAMETERS = 1_000_000  # without embedding and head
 _LAYERS = 4
-_LEAN = BlockConfig(expansion=2)
 _MODERN = BlockConfig(convolution=0, feedforward="gated", expansion=8 / 3)
 # With places learned by each layer this stack stays where it begins: docs/LOG.md.
 _GPT2 = BlockConfig(convolution=0, norm="layer", feedforward="gelu-tanh")
@@ -35,13 +35,12 @@ _STAGES: dict[str, Any] = {"stages": (1, 2, 4)}
 
 def _stack(mixer: str, **options: Any) -> StackConfig:
     return StackConfig(
-        dim=256, layers=_LAYERS, mixers=(MIXERS[mixer](dim=256, **options),), block=_LEAN
+        dim=256, layers=_LAYERS, mixers=(MIXERS[mixer](dim=256, **options),), block=LEAN
     )
 
 
 def _mingru() -> StackConfig:
-    # Names must last for whole stories: some channels begin with a long memory.
-    return _stack("mingru", half_lives=(1.0, 256.0))
+    return _stack("mingru", **LONG_MEMORY["mingru"])
 
 
 def _gpt2() -> GPT2Config:
@@ -75,7 +74,7 @@ def _run(make: Callable[[], ModelConfig], rate: float, matrix_rate: float) -> Re
             length=256,
             learning_rate=rate,
             optimizer=OptimizerConfig(kind="muon", momentum=0.9, matrix_learning_rate=matrix_rate),
-            schedule=ScheduleConfig(shape="linear", level=0.5),
+            schedule=LATE_DECAY,
         ),
         prompts=("Once upon a time", "One day, "),
     )

@@ -5,25 +5,23 @@ from typing import Any
 
 from runnel.data.config import DataConfig
 from runnel.mixers import MIXERS
-from runnel.models.stack import BlockConfig
-from runnel.recipes.recipe import NamedRecipe, first_line, matched_stack, named
+from runnel.recipes.recipe import LEAN, NamedRecipe, first_line, matched_stack, named
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
 _MUON = OptimizerConfig(kind="muon")
 _QUICK_MUON = OptimizerConfig(kind="muon", momentum=0.9)
 _SLOW_MUON = OptimizerConfig(kind="muon", matrix_learning_rate=8e-3)
-_LEAN = BlockConfig(expansion=2)
-_LATE_DECAY = ScheduleConfig(shape="linear", level=0.5)
+LATE_DECAY = ScheduleConfig(shape="linear", level=0.5)
 
 # Names must last for whole stories: some channels begin with a long memory, a cache makes names
 # that were told likelier, and with 2,048 pairs most names are one token.
-_LONG_MEMORY: dict[str, dict[str, Any]] = {"mingru": {"half_lives": (1.0, 256.0)}}
+LONG_MEMORY: dict[str, dict[str, Any]] = {"mingru": {"half_lives": (1.0, 256.0)}}
 
 
 def stories(mixer: str) -> Recipe:
     """A model of the bundled corpus, for two minutes on two CPU cores."""
     return Recipe(
-        model=matched_stack(mixer, 120, 4, fields=_LONG_MEMORY, block=_LEAN, cache=True),
+        model=matched_stack(mixer, 120, 4, fields=LONG_MEMORY, block=LEAN, cache=True),
         data=DataConfig(source="stories", tokenizer="bpe:2048", megabytes=8),
         training=TrainingConfig(
             minutes=2,
@@ -31,7 +29,7 @@ def stories(mixer: str) -> Recipe:
             length=256,
             learning_rate=1.2e-2,
             optimizer=_QUICK_MUON,
-            schedule=_LATE_DECAY,
+            schedule=LATE_DECAY,
         ),
         prompts=("Once upon a time", "One day, "),
     )
@@ -43,7 +41,7 @@ def shakespeare(mixer: str) -> Recipe:
         model=matched_stack(mixer, 128, 4),
         data=DataConfig(source="input.txt", tokenizer="char", split="tail"),
         training=TrainingConfig(
-            minutes=3, batch=8, learning_rate=6e-3, optimizer=_MUON, schedule=_LATE_DECAY
+            minutes=3, batch=8, learning_rate=6e-3, optimizer=_MUON, schedule=LATE_DECAY
         ),
         prompts=("ROMEO:",),
     )
@@ -55,7 +53,7 @@ def mingru_270k() -> Recipe:
         model=matched_stack("mingru", 72, 4),
         data=DataConfig(source="tinystories"),
         training=TrainingConfig(
-            minutes=5, batch=16, learning_rate=8e-3, optimizer=_SLOW_MUON, schedule=_LATE_DECAY
+            minutes=5, batch=16, learning_rate=8e-3, optimizer=_SLOW_MUON, schedule=LATE_DECAY
         ),
     )
 

@@ -5,8 +5,11 @@ from typing import Any, NamedTuple
 
 from runnel.mixers import MIXERS
 from runnel.models.size import count_parameters, match_parameters
-from runnel.models.stack import StackConfig
+from runnel.models.stack import BlockConfig, StackConfig
 from runnel.training.config import Recipe
+
+LEAN = BlockConfig(expansion=2)
+"""a block whose feed-forward part is twice as wide as the stream"""
 
 
 class NamedRecipe(NamedTuple):

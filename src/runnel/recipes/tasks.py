@@ -8,8 +8,7 @@ from typing import Any
 
 from runnel.data.config import DataConfig
 from runnel.mixers import MIXERS
-from runnel.models.stack import BlockConfig
-from runnel.recipes.recipe import NamedRecipe, first_line, matched_stack
+from runnel.recipes.recipe import LEAN, NamedRecipe, first_line, matched_stack
 from runnel.tasks import TRAINABLE, TrainableTask
 from runnel.tasks.imdb import IMDB
 from runnel.tasks.listops import ListOps
@@ -17,7 +16,6 @@ from runnel.tasks.selective_copying import SelectiveCopying
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
 _MUON = OptimizerConfig(kind="muon")
-_LEAN = BlockConfig(expansion=2)
 _DECAY = ScheduleConfig(shape="linear", level=0.3)
 
 # What is to be copied must outlast all noise: some channels begin with a memory of many tokens.
@@ -55,7 +53,7 @@ def _recipe(
 ) -> Recipe:
     options = {"batch": 32, "learning_rate": 4e-3, "log_every": 100, "evaluate_every": 500}
     return Recipe(
-        model=matched_stack(mixer, dim, layers, fields=fields, block=_LEAN),
+        model=matched_stack(mixer, dim, layers, fields=fields, block=LEAN),
         data=DataConfig(),
         task=task,
         training=TrainingConfig(**{**options, "optimizer": _MUON, "schedule": _DECAY, **training}),

@@ -77,10 +77,12 @@ def _table(comparison: Comparison, entries: list[Entry]) -> str:
     best = next((e for e in entries if e.trained and e.finished), None)
     for entry in entries:
         lost, todo = reason(entry), missing(comparison, entry)
-        note = f"<i>{len(entry.finished)} of {len(comparison.seeds)} seeds</i>"
-        note = note if entry.trained else f"<i>{NOT_TRAINED}</i>"
-        shown_note = note if lost or todo or not entry.trained else ""
-        name = f"<td>{escape(entry.name)}{shown_note}</td>"
+        note = ""
+        if not entry.trained:
+            note = f"<i>{NOT_TRAINED}</i>"
+        elif lost or todo:
+            note = f"<i>{len(entry.finished)} of {len(comparison.seeds)} seeds</i>"
+        name = f"<td>{escape(entry.name)}{note}</td>"
         if entry.finished:
             cells = "".join(
                 _cell(entry, c) for c in COLUMNS if c.name != "parameters_without_embeddings"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -32,7 +32,6 @@ from runnel.training.schedule import Budget, Spent, rate
 from runnel.training.spikes import Spikes
 from runnel.training.subject import Subject
 
-_SPENT = ("steps", "tokens", "seconds")
 # So many steps at most are under way before what they measured is read.
 _MOST_PENDING = 100
 
@@ -215,9 +214,7 @@ class Trainer:
         """The numbers that go with `tensors`; all steps must have been read."""
         assert not self._taken, "measured() was not called"
         return {
-            "steps": self.spent.steps,
-            "tokens": self.spent.tokens,
-            "seconds": self.spent.seconds,
+            **asdict(self.spent),
             "loader": self._feed.position(),
             "stage": growth.stage_of(self.model),
             "spikes": self._spikes.plain(),
@@ -228,7 +225,7 @@ class Trainer:
         self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], plain: Mapping[str, Any]
     ) -> None:
         """Take what `weights`, `tensors` and `plain` gave; InputError if it does not fit."""
-        spent = numbers(Spent, {name: plain.get(name) for name in _SPENT}, "trainer")
+        spent = numbers(Spent, {f.name: plain.get(f.name) for f in fields(Spent)}, "trainer")
         spikes = numbers(Spikes, plain.get("spikes"), "trainer.spikes")
         for _ in range(growth.stages_to(self.model, plain.get("stage"))):
             self._grow()
