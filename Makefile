@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Without it make, where there is no ninja, would compile one file after the other.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
+# What is imported keeps its bytecode, even where the environment says not to: torch's takes seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test setup clean
 

@@ -14,6 +14,18 @@ if not Path("/dev/nvidiactl").exists():
     os.environ["TRITON_INTERPRET"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, each by itself: no process is left alone with them in the end.
+
+    The others stay together by file, for what they share is made once a process.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        alone = item.get_closest_marker("slow") is not None
+        name = item.nodeid if alone else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def in_child() -> Callable[[Callable[[], None]], int]:
     """Run a function in a forked process; its exit status, or minus the signal that ended it."""

@@ -1,8 +1,10 @@
 """Forked processes: a kill -9 costs milliseconds where a new interpreter would cost seconds."""
 
 import contextlib
+import fcntl
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -10,13 +12,15 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 KILLED = -signal.SIGKILL
 _PEAK = Path("/proc/self/clear_refs")
 """makes the most memory so far what it is now"""
+_ROOM = 2**20
+"""bytes that a process may say before somebody reads them"""
 
 
 class TimedOutError(Exception):
@@ -143,15 +147,11 @@ def each(
     limit: float = 60.0,
 ) -> tuple[int, list[Said]]:
     """The status of one forked process that does things in turn, and what it said at each."""
-    with (
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as error,
-        tempfile.TemporaryFile("w+") as written,
-    ):
+    with _pipe() as out, _pipe() as error, tempfile.TemporaryFile("w+") as written:
 
         def work() -> int:
-            os.dup2(out.fileno(), 1)
-            os.dup2(error.fileno(), 2)
+            os.dup2(out.end, 1)
+            os.dup2(error.end, 2)
             sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             sys.stderr = open(  # noqa: SIM115 - as Python opens it
                 2, "w", encoding="utf-8", errors="backslashreplace", closefd=False
@@ -162,8 +162,8 @@ def each(
                 said = _said(act)
                 sys.stdout.flush()
                 sys.stderr.flush()
-                texts = [_text_and_forget(file) for file in (out, error)]
-                written.write(json.dumps([said.code, *texts, *said[3:]]) + "\n")
+                _let_files_grow()
+                written.write(json.dumps([said.code, out.read(), error.read(), *said[3:]]) + "\n")
                 written.flush()
                 code = said.code
             return code
@@ -177,8 +177,40 @@ def each(
         found = [Said(*json.loads(line)) for line in written if line.endswith("\n")]
         if len(found) < len(acts):
             # What it said when it died.
-            found.append(Said(code, _text_and_forget(out), _text_and_forget(error) + late, 0.0, 0))
+            found.append(Said(code, out.read(), error.read() + late, 0.0, 0))
         return code, found
+
+
+class _Pipe(NamedTuple):
+    """What a process says, kept even where files may not grow."""
+
+    begin: int
+    end: int
+
+    def read(self) -> str:
+        """What was said since the last time."""
+        parts = []
+        with contextlib.suppress(BlockingIOError):
+            while part := os.read(self.begin, _ROOM):
+                parts.append(part)
+        return b"".join(parts).decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[_Pipe]:
+    pipe = _Pipe(*os.pipe())
+    os.set_blocking(pipe.begin, False)
+    fcntl.fcntl(pipe.end, fcntl.F_SETPIPE_SZ, _ROOM)
+    try:
+        yield pipe
+    finally:
+        os.close(pipe.begin)
+        os.close(pipe.end)
+
+
+def _let_files_grow() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def _said(act: Callable[[], int]) -> Said:
@@ -196,11 +228,3 @@ def _said(act: Callable[[], int]) -> Said:
         code = 1
     grown = _memory("VmHWM") - memory
     return Said(code, "", "", time.process_time() - begin, max(0, grown))
-
-
-def _text_and_forget(file: Any) -> str:
-    file.seek(0)
-    text: str = file.read().decode("utf-8", "replace")
-    file.seek(0)
-    file.truncate()
-    return text

@@ -21,7 +21,12 @@ def _nothing() -> None: ...
 
 def limited(most: int) -> Before:
     """Files of so many bytes at most (ulimit -f), which every user may ask for."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    def limit() -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+
+    return limit
 
 
 @final

@@ -9,6 +9,7 @@ from torch import nn
 from runnel.bench.measure import in_turns
 from runnel.ops import decoder
 from runnel.ops.decoder import read_bytes
+from runnel.training.precision import fast_bfloat16
 
 
 class Bound(NamedTuple):
@@ -40,7 +41,9 @@ def reading(megabytes: int = 128) -> Bound:
 
 def multiplying(dtype: torch.dtype, size: int | None = None) -> Bound:
     """Floating-point operations of a square product, on the default device."""
-    size = size or (8192 if _on_gpu() else 1024)
+    if size is None:
+        slow = dtype is torch.bfloat16 and not fast_bfloat16(torch.get_default_device())
+        size = 8192 if _on_gpu() else 256 if slow else 1024
     a, b = torch.randn(2, size, size).to(dtype)
     return Bound(f"matmul {str(dtype)[6:]}", 2 * size**3, lambda: a @ b)
 

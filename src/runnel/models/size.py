@@ -1,6 +1,7 @@
 """The size of a model, and the width that gives it a wanted one."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
@@ -37,13 +38,18 @@ def match_parameters(config: C, target: int, count: Count = count_parameters) ->
 
     Widths that the model refuses (attention's heads must divide it) are passed over.
     """
-    low, high = 2, 2
+    low, high = 2, max(4, config.dim // 2 * 2)
     while _count(config, high, count) < target:
         low, high = high, 2 * high
     while high - low > 2:
-        middle = (low + high) // 4 * 2
+        # Most weights grow with the square of the width, so that roots lie on a straight line.
+        at_low, at_high, wanted = (
+            math.sqrt(n) for n in (_count(config, low, count), _count(config, high, count), target)
+        )
+        part = (wanted - at_low) / max(at_high - at_low, 1e-9)
+        middle = min(high - 2, max(low + 2, low + round((high - low) * part / 2) * 2))
         low, high = (middle, high) if _count(config, middle, count) < target else (low, middle)
-    near = [w for w in range(max(2, low - 16), high + 18, 2) if _at(config, w) is not None]
+    near = [width for width in (low, _taken(config, high)) if _at(config, width) is not None]
     best = min(near, key=lambda width: abs(_count(config, width, count) - target))
     return dataclasses.replace(config, dim=best)
 
@@ -89,6 +95,11 @@ def _at(config: ModelConfig, width: int) -> ModelConfig | None:
 
 def _count(config: ModelConfig, width: int, count: Count) -> int:
     """The parameters at a width, or at the next one that the model takes."""
-    while (there := _at(config, width)) is None:
+    return count(dataclasses.replace(config, dim=_taken(config, width)))
+
+
+def _taken(config: ModelConfig, width: int) -> int:
+    """The width, or the next one that the model takes."""
+    while _at(config, width) is None:
         width += 2
-    return count(there)
+    return width
