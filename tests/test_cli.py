@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runnel.cli import VERBS, main
+from runnel.data import CORPORA
 
 TINY = [
     *("--steps", "3", "--batch", "2", "--length", "16", "--quiet", "--device", "cpu"),
@@ -133,6 +134,27 @@ def test_list(runnel: Run) -> None:
     assert "training.learning_rate=" in output
 
 
+def test_corpora_tell_field_splits_and_source_in_80_columns(
+    runnel: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, output, _ = runnel("list", "corpora")
+    lines = output.splitlines()
+    assert (code, len(lines)) == (0, 1 + len(CORPORA))
+    for name, corpus in CORPORA.items():
+        (line,) = (line for line in lines if line.startswith(f"{name} "))
+        assert corpus.source in line
+        assert line.split()[1] == (corpus.field or "none")
+        assert ", ".join(corpus.splits) in line
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, output, _ = runnel("list", "corpora")
+    assert max(map(len, output.splitlines())) <= 80
+    assert all(corpus.source.split(",")[0] in output for corpus in CORPORA.values() if corpus.field)
+    entries = json.loads(runnel("list", "corpora", "--json")[1])["corpora"]
+    known = {entry["name"]: (entry["field"], entry["splits"]) for entry in entries}
+    assert known["tinystories"] == ("text", ["train", "validation"])
+
+
 def test_a_task_is_trained_on_and_evaluated(runnel: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     small = ("--length", "12", "--set", "task.copies=2", "--set", "task.tests=40")
@@ -147,6 +169,7 @@ def test_a_task_is_trained_on_and_evaluated(runnel: Run, tmp_path: Path) -> None
     code, output, _ = runnel("evaluate", str(out), "--task", "selective-copying")
     assert code == 0
     assert "length 12, copies 2" in output
+    assert "by guessing" in output
     code, _, error = runnel("evaluate", str(out), "--task", "parity")
     assert (code, error.count("\n")) == (2, 1)
     assert "tokens of the task parity" in error

@@ -11,6 +11,8 @@ from runnel.models.size import count_parameters, count_without_embeddings
 from runnel.recipes import RECIPES
 from runnel.recipes.recipe import matched_stack
 from runnel.training import Recipe
+from runnel.training.loop import resolve
+from runnel.training.subject import open_subject
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -36,6 +38,14 @@ def test_mixers_are_matched_with_the_fields_that_they_are_given(mixer: str) -> N
     assert ours.mixers == (MIXERS["mingru"](dim=128, **fields["mingru"]),)
     assert theirs.mixers == (MIXERS[mixer](dim=theirs.dim, **fields[mixer]),)
     assert count_parameters(theirs) == pytest.approx(count_parameters(ours), rel=0.02)
+
+
+@pytest.mark.parametrize("family", ["selective-copying", "selective-copying-4096"])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_mixers_of_a_task_are_matched_at_its_own_vocabulary(mixer: str, family: str) -> None:
+    ours, theirs = (RECIPES[f"{name}-{family}"].make() for name in ("mingru", mixer))
+    sizes = [count_parameters(resolve(r, open_subject(r)).model) for r in (ours, theirs)]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "transformer-modern", "conv-attention"])

@@ -99,6 +99,19 @@ def test_a_closed_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert "give its files as .txt, .jsonl or .parquet" in refusal("hf:TinyStories")
 
 
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"])
+@pytest.mark.parametrize(
+    ("value", "told"), [("1", True), ("True", True), ("0", False), ("", False)]
+)
+def test_kept_copies_only_is_said_as_the_libraries_spell_it(
+    name: str, value: str, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    assert hub_module.is_offline() is told
+
+
 def test_a_hub_that_stays_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", hub(lambda *_, **__: {}))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)

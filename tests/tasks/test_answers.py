@@ -9,7 +9,7 @@ import pytest
 
 from runnel.data.loader import IGNORED, Batch
 from runnel.data.tokenizers import CharTokenizer
-from runnel.tasks import TRAINABLE
+from runnel.tasks import TRAINABLE, Reading
 from runnel.tasks.listops import ListOps, evaluated
 from runnel.tasks.state_tracking import StateTracking
 from runnel.tasks.task import GeneratedTask
@@ -117,6 +117,30 @@ def test_lengths_beyond_training_are_judged_apart() -> None:
     assert widths == {"40": 42, "80": 82, "160": 162, "256": 258}
     longest = max(task.training_batch(0, i, 2).tokens_BT.shape[1] for i in range(200))
     assert longest == 42
+
+
+def test_no_answer_of_a_state_tracking_task_is_nearly_always_the_same() -> None:
+    for cls in TRAINABLE.values():
+        if issubclass(cls, StateTracking):
+            score = cls(tests=128).score(_always(1), cls().tokenizer())
+            chances = [part.chance for part in score.parts["length"].values()]
+            assert all(chance is not None and chance < 0.9 for chance in chances), cls.name
+
+
+def test_guessing_is_to_give_the_commonest_answer_always() -> None:
+    task = TRAINABLE["parity"](tests=64)  # type: ignore[call-arg]
+    scores = [task.score(_always(token), task.tokenizer()) for token in (2, 3)]
+    assert scores[0].chance == scores[1].chance == max(score.accuracy for score in scores)
+    assert sum(score.accuracy for score in scores) == 1
+    for of_zero, of_one in zip(*(score.parts["length"].values() for score in scores), strict=True):
+        assert of_zero.chance == max(of_zero.accuracy, of_one.accuracy)
+
+
+def _always(token: int) -> Callable[[Batch], Reading]:
+    """A reader that gives one answer, whatever it is asked."""
+    return lambda batch: Reading(
+        np.zeros(batch.tokens_BT.shape), np.full_like(batch.tokens_BT, token)
+    )
 
 
 def test_listops_has_the_lengths_of_long_range_arena() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runnel.data import Document
 from runnel.data.loader import IGNORED, Batch
 from runnel.data.tokenizers import ByteTokenizer
 from runnel.data.tokenizers.bpe import train_bpe
 from runnel.errors import InputError
-from runnel.tasks import Reading
+from runnel.tasks import Reading, recall
 from runnel.tasks.recall import Recall, band, by_repeated_names, knows
 
 TALE = (
@@ -84,6 +85,7 @@ def test_a_perfect_memory_scores_one_and_none_at_all_scores_chance() -> None:
     assert blind.accuracy < 0.75
     assert perfect.chance is not None
     assert 0.2 <= perfect.chance < 0.25
+    assert perfect.parts["kind"]["name"].chance == pytest.approx(0.2)
     assert sum(part.answers for part in perfect.parts["words"].values()) == 100
     assert {"name", "color"} <= set(perfect.parts["kind"])
 
@@ -93,6 +95,18 @@ def test_a_perfect_memory_scores_one_and_none_at_all_scores_chance() -> None:
 )
 def test_bands(distance: int, name: str) -> None:
     assert band(distance) == name
+
+
+def test_a_corpus_of_the_hub_is_asked_by_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def documents(source: str) -> list[Document]:
+        read.append(source)
+        return [Document(TALE, "tale", True)]
+
+    monkeypatch.setattr(recall, "read_documents", documents)
+    assert [q.answer for q in Recall(text="tinystories").asked()] == ["Otto", "Mia"]
+    assert read == ["tinystories"]
 
 
 def test_a_text_without_names_is_refused(tmp_path: Path) -> None:

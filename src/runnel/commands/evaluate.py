@@ -103,9 +103,9 @@ def _print_score(task: Task, score: Score, seconds: float) -> None:
         print()
         print_table(
             [
-                (by, "accuracy", "answers"),
+                (by, "accuracy", "guessing", "answers"),
                 *(
-                    (name, f"{part.accuracy:.4f}", f"{part.answers:,}")
+                    (name, f"{part.accuracy:.4f}", f"{part.chance or 0:.4f}", f"{part.answers:,}")
                     for name, part in parts.items()
                 ),
             ]

@@ -39,11 +39,19 @@ def run(args: argparse.Namespace) -> None:
     for i, (kind, entries) in enumerate(found.items()):
         if len(found) > 1:
             print(("\n" if i else "") + kind)
-        rows = [(e["name"], "; ".join(filter(None, (e["about"], e["source"])))) for e in entries]
+        rows = [_row(entry) for entry in entries]
+        if kind == "corpora":
+            rows.insert(0, ("name", "field", "splits", "what it is; where it comes from"))
         print_table(rows or [("none yet", "")], indent="  " if len(found) > 1 else "")
 
 
-def _entries(kind: str) -> list[dict[str, str]]:
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    columns = (entry["field"] or "none", ", ".join(entry["splits"])) if "splits" in entry else ()
+    said = "; ".join(filter(None, (entry["about"], entry["source"])))
+    return (entry["name"], *columns, said)
+
+
+def _entries(kind: str) -> list[dict[str, Any]]:
     if kind == "recipes":
         from runnel.recipes import RECIPES
 
@@ -55,7 +63,10 @@ def _entries(kind: str) -> list[dict[str, str]]:
     if kind == "corpora":
         from runnel.data import CORPORA
 
-        return [_entry(n, c.description, c.source) for n, c in CORPORA.items()]
+        return [
+            _entry(n, c.description, c.source) | {"field": c.field, "splits": list(c.splits)}
+            for n, c in CORPORA.items()
+        ]
     if kind == "tasks":
         from runnel.tasks import TASKS
 
@@ -67,7 +78,7 @@ def _first_line(documented: type) -> str:
     return (documented.__doc__ or "").partition("\n")[0]
 
 
-def _entry(name: str, about: str, source: str) -> dict[str, str]:
+def _entry(name: str, about: str, source: str) -> dict[str, Any]:
     return {"name": name, "about": about.rstrip("."), "source": source.rstrip(".")}
 
 

@@ -97,6 +97,8 @@ def print_table(rows: Sequence[tuple[str, ...]], *, indent: str = "") -> None:
         lead = indent + "".join(
             f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False)
         )
-        lines = textwrap.wrap(row[-1], room) if sys.stdout.isatty() else [row[-1]]
+        # Names are not broken at their hyphens: they are there to be copied.
+        folded = textwrap.wrap(row[-1], room, break_on_hyphens=False)
+        lines = folded if sys.stdout.isatty() else [row[-1]]
         for i, line in enumerate(lines or [""]):
             print(((lead if i == 0 else " " * start) + line).rstrip())

@@ -15,6 +15,7 @@ from runnel.data.documents import Document
 from runnel.data.files import checked_field, role_of
 from runnel.errors import InputError
 
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 _PATIENCE = 3.0
 """seconds in which the hub has to answer before the library, with its retries, is asked at all"""
 
@@ -77,7 +78,7 @@ def open_hub(name: str, own_field: str | None, field: str) -> dict[str, Iterator
             "installed; pip install 'runnel[hub]' (the extra `hub`)"
         )
     # Asked first, because the library takes seconds to import and half a minute to give up.
-    if not _kept_copies() and (closed := hub_failure()) is not None:
+    if not is_offline() and (closed := hub_failure()) is not None:
         raise _unreachable(name, closed)
     datasets = importlib.import_module("datasets")
     # Retries and bars would be written between our own lines; what fails is said in one of them.
@@ -134,8 +135,9 @@ def hub_failure() -> Exception | None:
     return found[0] if found else TimeoutError(f"no answer within {_PATIENCE:.0f} s")
 
 
-def _kept_copies() -> bool:
-    return bool(os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE"))
+def is_offline() -> bool:
+    """Whether the hub's libraries are told to read kept copies only, in the words they know."""
+    return any(os.environ.get(n, "").upper() in ("1", "ON", "YES", "TRUE") for n in _OFFLINE)
 
 
 def _read(

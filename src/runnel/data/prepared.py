@@ -137,7 +137,7 @@ def open_prepared(folder: Path, tokenizer: Tokenizer | None = None) -> Prepared:
         )
     index = _read_index(folder)
     plain = strict_json.parse(
-        files.read_regular(folder / TOKENIZER, strict_json.LARGEST), TOKENIZER
+        files.read_regular(folder / TOKENIZER, strict_json.LARGEST), str(folder / TOKENIZER)
     )
     own = tokenizer_from_plain(plain)
     if tokenizer_hash(own) != index["tokenizer"]:
@@ -161,7 +161,7 @@ def open_prepared(folder: Path, tokenizer: Tokenizer | None = None) -> Prepared:
             break
         shards[number].read(0, min(left, header.tokens))
         left -= header.tokens
-    (train, train_bytes), (held, held_bytes) = _ranges(headers, index)
+    (train, train_bytes), (held, held_bytes) = _ranges(headers, index, folder)
     documents = sum(h.documents for h in headers), sum(h.held_documents for h in headers)
     return Prepared(
         train=TokenStream(MappedTokens(shards, train, own.dtype), own.end, train_bytes),
@@ -183,7 +183,7 @@ def seal(index: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ranges(
-    headers: list[Header], index: dict[str, Any]
+    headers: list[Header], index: dict[str, Any], folder: Path
 ) -> tuple[tuple[list[Range], int], tuple[list[Range], int]]:
     """The ranges and bytes of both streams; a whole last document is followed by an end token."""
     end = Range(0, 0, 1)  # the first token of all, before the first document
@@ -201,8 +201,8 @@ def _ranges(
     for ranges, ended in ((train, train_ended), (held, held_ended)):
         if not ranges:
             raise InputError(
-                f"{INDEX}: expected text to train on and text to judge by; got none of one; "
-                "prepare the dataset again"
+                f"{folder / INDEX}: expected text to train on and text to judge by; got none of "
+                "one; prepare the dataset again"
             )
         if ended:
             ranges.append(end)

@@ -86,7 +86,6 @@ def write_shard(path: Path, tokens_N: Tokens, starts_D: npt.NDArray[np.int64], *
 
 def read_header(path: Path) -> tuple[Header, str, int]:
     """A shard's header, its SHA-256 and where the tables start; InputError for anything else."""
-    name = path.name
     try:
         with path.open("rb") as file:
             front = file.read(_LARGEST_HEADER + 64)
@@ -107,7 +106,7 @@ def read_header(path: Path) -> tuple[Header, str, int]:
             f"{path}: expected a header with the SHA-256 that follows it; got another; "
             "prepare the dataset again"
         )
-    header = _checked(strict_json.parse(plain, name), path)
+    header = _checked(strict_json.parse(plain, str(path)), path)
     start = _aligned(16 + length + _HASH)
     expected = start + _tables(header) + header.tokens * np.dtype(header.dtype).itemsize
     if size != expected:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from runnel.data.documents import Document, Separator
 from runnel.data.files import open_folder, read_file, read_files, similar_names
-from runnel.data.hub import HUB, open_hub
+from runnel.data.hub import HUB, HubCorpus, open_hub
 from runnel.data.unpack import Meter
 from runnel.errors import InputError
 
@@ -22,6 +22,10 @@ class NamedCorpus(NamedTuple):
     """where it comes from, for people"""
     write: Callable[[float, int], list[str]] | None
     """10^6 bytes wanted and seed -> texts; none: read from the hub"""
+    field: str = ""
+    """the column that holds the text; empty: it has no columns"""
+    splits: tuple[str, ...] = ("train",)
+    """to train on and, where there is one, to judge by"""
 
 
 class Source(NamedTuple):
@@ -43,6 +47,11 @@ def _write_stories(megabytes: float, seed: int) -> list[str]:
     return stories.write(megabytes, seed=seed)
 
 
+def _place(corpus: HubCorpus) -> str:
+    of = "" if corpus.configuration is None else f", {corpus.configuration}"
+    return f"hf:{corpus.name}{of}"
+
+
 CORPORA: dict[str, NamedCorpus] = {
     "stories": NamedCorpus(
         "children's tales of a small simulated world, in any amount",
@@ -50,7 +59,7 @@ CORPORA: dict[str, NamedCorpus] = {
         _write_stories,
     ),
     **{
-        name: NamedCorpus(corpus.description, f"hf:{corpus.name}", None)
+        name: NamedCorpus(corpus.description, _place(corpus), None, corpus.field, corpus.splits)
         for name, corpus in HUB.items()
     },
 }

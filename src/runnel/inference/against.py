@@ -7,7 +7,6 @@ import importlib.util
 import inspect
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from runnel.data.hub import hub_failure
+from runnel.data.hub import hub_failure, is_offline
 from runnel.data.loader import IGNORED
 from runnel.data.tokenizers import Tokenizer
 from runnel.errors import DivergedError, InputError
@@ -223,9 +222,7 @@ def _windows(ids: list[int], context: int) -> Iterator[_Window]:
 
 def _hub_answers() -> bool:
     """Whether the hub can be reached; its own library would try for minutes."""
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        return False
-    return hub_failure() is None
+    return not is_offline() and hub_failure() is None
 
 
 def _is_kept(place: str) -> bool:

@@ -54,23 +54,23 @@ def match_parameters(config: C, target: int, count: Count = count_parameters) ->
     return dataclasses.replace(config, dim=best)
 
 
-def match_size(config: C, target: int) -> C:
-    """The configuration with `target` parameters without embeddings, to within 2 %.
+def match_size(config: C, target: int, count: Count = count_without_embeddings) -> C:
+    """The configuration with `target` parameters, as `count` counts them, to within 2 %.
 
-    By its width; where heads leave too few widths to choose from, by the inner width of its
-    feed-forward parts as well. ValueError says how near it came.
+    By its width; where that comes in too large steps (small models, heads), by the inner width of
+    its feed-forward parts as well. ValueError says how near it came.
     """
-    matched = match_parameters(config, target, count_without_embeddings)
-    for found in (matched, _with_inner_width(matched, target)):
-        if abs(count_without_embeddings(found) - target) <= TOLERANCE * target:
+    matched = match_parameters(config, target, count)
+    for found in (matched, _with_inner_width(matched, target, count)):
+        if abs(count(found) - target) <= TOLERANCE * target:
             return found
     raise ValueError(
-        f"expected a width that gives {target:,} parameters without embeddings; the nearest, "
-        f"{matched.dim}, gives {count_without_embeddings(matched):,}; choose another size"
+        f"expected a width that gives {target:,} parameters; the nearest, {matched.dim}, gives "
+        f"{count(matched):,}; choose another size"
     )
 
 
-def _with_inner_width(config: C, target: int) -> C:
+def _with_inner_width(config: C, target: int, count: Count) -> C:
     """The configuration with another `block.expansion`, or the same where there is none."""
     block: Any = getattr(config, "block", None)
     if getattr(block, "expansion", None) is None:
@@ -80,7 +80,7 @@ def _with_inner_width(config: C, target: int) -> C:
         part: dict[str, Any] = {"block": dataclasses.replace(block, expansion=expansion)}
         return dataclasses.replace(config, **part)
 
-    here, twice = (count_without_embeddings(at(k * block.expansion)) for k in (1, 2))
+    here, twice = (count(at(k * block.expansion)) for k in (1, 2))
     # The count grows in proportion to the expansion, so that one straight line leads to the target.
     wanted = block.expansion * (1 + (target - here) / (twice - here))
     return at(wanted) if 0.25 * block.expansion <= wanted <= 4 * block.expansion else config

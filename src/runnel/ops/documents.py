@@ -1,12 +1,12 @@
 """Running somebody else's recurrence over rows that hold several documents."""
 
-# B batch, T time, D input width, E state width, N documents in the batch
+# B batch, T time, D input width, E state width, N documents in the batch, P = B * T places
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pack_sequence, unpack_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 Run = Callable[[PackedSequence, tuple[Tensor, ...]], tuple[PackedSequence, tuple[Tensor, ...]]]
 
@@ -21,16 +21,20 @@ def run_by_document(
     starts from the row's `initial` states (B, E), every other one from zero.
     """
     batch, time = reset_BT.shape
-    cuts = reset_BT.clone()
-    cuts[:, 0] = True
-    row_N, start_N = cuts.nonzero(as_tuple=True)
-    first_N = start_N == 0
-    end_N = torch.cat([torch.where(first_N, time, start_N)[1:], start_N.new_tensor([time])])
-    spans = zip(row_N.tolist(), start_N.tolist(), end_N.tolist(), strict=True)
-    packed = pack_sequence([x_BTD[b, s:e] for b, s, e in spans], enforce_sorted=False)
-    carried_N = (first_N & ~reset_BT[row_N, start_N]).unsqueeze(1)
-    states = tuple(torch.where(carried_N, s_BE[row_N], 0) for s_BE in initial)
-    y, last = run(packed, states)
-    y_BTE = torch.cat(unpack_sequence(y)).unflatten(0, (batch, time))
-    ends_row_N = end_N == time
-    return y_BTE, tuple(s_NE[ends_row_N] for s_NE in last)
+    first_BT = reset_BT.clone()
+    first_BT[:, 0] = True
+    document_P = first_BT.flatten().cumsum(0) - 1
+    start_N = first_BT.flatten().nonzero().squeeze(1)
+    # Packed batches hold the first places of all documents, then the second ones, and so on, each
+    # time the longest documents first. Nothing is padded, whatever the lengths.
+    longest_N = document_P.bincount().argsort(descending=True, stable=True)
+    rank_N = longest_N.argsort()
+    age_P = torch.arange(batch * time, device=start_N.device) - start_N[document_P]
+    place_P = (age_P * len(start_N) + rank_N[document_P]).argsort()
+    packed = PackedSequence(x_BTD.flatten(0, 1).index_select(0, place_P), age_P.bincount().cpu())
+    row_N = start_N // time
+    carried_N = ((start_N % time == 0) & ~reset_BT[:, 0][row_N])[longest_N].unsqueeze(1)
+    y, last = run(packed, tuple(torch.where(carried_N, s[row_N[longest_N]], 0) for s in initial))
+    y_BTE = y.data.index_select(0, place_P.argsort()).unflatten(0, (batch, time))
+    last_of_row_B = rank_N[document_P.view(batch, time)[:, -1]]
+    return y_BTE, tuple(s_NE[last_of_row_B] for s_NE in last)

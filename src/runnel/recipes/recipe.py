@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from runnel.mixers import MIXERS
-from runnel.models.size import count_parameters, match_parameters
+from runnel.models.size import count_parameters, match_size
 from runnel.models.stack import BlockConfig, StackConfig
 from runnel.training.config import Recipe
 
@@ -54,4 +54,4 @@ def matched_stack(
         )
         for name in ("mingru", mixer)
     )
-    return match_parameters(wanted, count_parameters(minimal))
+    return match_size(wanted, count_parameters(minimal), count_parameters)

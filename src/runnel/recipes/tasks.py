@@ -53,7 +53,9 @@ def _recipe(
 ) -> Recipe:
     options = {"batch": 32, "learning_rate": 4e-3, "log_every": 100, "evaluate_every": 500}
     return Recipe(
-        model=matched_stack(mixer, dim, layers, fields=fields, block=LEAN),
+        model=matched_stack(
+            mixer, dim, layers, fields, block=LEAN, vocab_size=task.tokenizer().vocab_size
+        ),
         data=DataConfig(),
         task=task,
         training=TrainingConfig(**{**options, "optimizer": _MUON, "schedule": _DECAY, **training}),

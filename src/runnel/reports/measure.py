@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from runnel.data import CORPORA
 from runnel.data.tokenizers import Tokenizer
 from runnel.errors import InputError
 from runnel.inference import generate, loss_by_position
@@ -23,7 +22,7 @@ from runnel.inference.session import tokenizer_of
 from runnel.models.model import Model
 from runnel.reports.results import Bin, Sample
 from runnel.tasks import Reading
-from runnel.tasks.recall import Recall
+from runnel.tasks.recall import PROBED, Recall
 
 STATE_LENGTHS = (1024, 16 * 1024, 256 * 1024)
 _BURSTS, _WARM, _BURST_SECONDS = 9, 2, 0.1
@@ -122,7 +121,7 @@ def recall(model: Model[Any], source: str, questions: int = _RECALL_QUESTIONS) -
     Only on a corpus that asks by itself; distances with under 20 questions are left out, and all
     of them where the model's alphabet lacks letters of the questions.
     """
-    if source not in CORPORA:
+    if source != PROBED:
         return ()
     read = reader(model)
     task = Recall(text=source, questions=questions)

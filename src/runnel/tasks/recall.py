@@ -11,16 +11,23 @@ import numpy as np
 
 from runnel.data import stories
 from runnel.data.loader import IGNORED, Batch
-from runnel.data.sources import CORPORA, read_documents
+from runnel.data.sources import read_documents
 from runnel.data.tokenizers import Tokenizer
 from runnel.errors import InputError
 from runnel.tasks.task import Part, Read, Score, Task
 
+PROBED = "stories"
+"""the corpus that asks by itself"""
 # Stories that no training has written: the bundled corpus trains on those of seed 0.
 _SEED = 20_261_122
 _NEAREST, _CANDIDATES = 5, 5
 _BANDS = (5, 10, 20, 40, 80, 160, 320, 640)
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+
+
+class _Hit(NamedTuple):
+    right: bool
+    chance: float
 
 
 class Question(NamedTuple):
@@ -46,7 +53,7 @@ class Recall(Task):
     name: ClassVar[str] = "recall"
     source: ClassVar[str] = "runnel; the probes of the corpus stories, or names that come again"
 
-    text: str = "stories"
+    text: str = PROBED
     """the bundled corpus, or a source of story texts"""
     questions: int = 1000
     """questions to ask, at most"""
@@ -62,32 +69,30 @@ class Recall(Task):
 
     def score(self, read: Read, tokenizer: Tokenizer, limit: int | None = None) -> Score:
         """See `Task.score`: right if the true word has the highest probability of all offered."""
-        right: dict[str, dict[str, list[bool]]] = {
+        asked: dict[str, dict[str, list[_Hit]]] = {
             "words": defaultdict(list),
             "kind": defaultdict(list),
         }
-        chance = []
         for question in islice(self.asked(), self.questions):
-            found = knows(question, read, tokenizer)
-            right["words"][band(question.distance)].append(found)
-            right["kind"][question.kind].append(found)
-            chance.append(1 / (1 + len(question.wrong)))
-        if not chance:
+            hit = _Hit(knows(question, read, tokenizer), 1 / (1 + len(question.wrong)))
+            asked["words"][band(question.distance)].append(hit)
+            asked["kind"][question.kind].append(hit)
+        if not asked["kind"]:
             raise InputError(
                 f"expected a text in which names come again; got {self.text!r}, which has none; "
                 "give stories with --data"
             )
         bands = {band(first): None for first in _BANDS}
         parts = {
-            "words": {b: _part(right["words"][b]) for b in bands if b in right["words"]},
-            "kind": {k: _part(hits) for k, hits in sorted(right["kind"].items())},
+            "words": {b: _part(asked["words"][b]) for b in bands if b in asked["words"]},
+            "kind": {k: _part(hits) for k, hits in sorted(asked["kind"].items())},
         }
-        whole = _part([hit for hits in right["words"].values() for hit in hits])
-        return Score(whole.accuracy, whole.answers, None, parts, sum(chance) / len(chance))
+        whole = _part([hit for hits in asked["words"].values() for hit in hits])
+        return Score(whole.accuracy, whole.answers, None, parts, whole.chance)
 
     def asked(self) -> Iterator[Question]:
         """The questions, in the order of the text."""
-        if self.text in CORPORA:
+        if self.text == PROBED:
             for story in stories.stories(_SEED):
                 for probe in story.probes:
                     yield Question(*(getattr(probe, n) for n in _PROBE))
@@ -162,5 +167,6 @@ def knows(question: Question, read: Read, tokenizer: Tokenizer) -> bool:
     return bool(nats_B.argmin() == 0)
 
 
-def _part(hits: list[bool]) -> Part:
-    return Part(sum(hits) / max(1, len(hits)), len(hits))
+def _part(hits: list[_Hit]) -> Part:
+    right, chance = (sum(column) / len(hits) for column in zip(*hits, strict=True))
+    return Part(right, len(hits), chance=chance)

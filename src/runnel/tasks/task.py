@@ -8,6 +8,7 @@ so that a run that goes on reads what it would have read.
 # B sequences, T positions of the longest, N answers
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -48,6 +49,8 @@ class Part:
     answers: int
     loss: float | None = None
     """nats per answer, where answers are tokens"""
+    chance: float | None = None
+    """the accuracy of guessing: of always the commonest answer, or of any of those offered"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Score:
     parts: dict[str, dict[str, Part]] = field(default_factory=dict)
     """the same by length, distance or kind"""
     chance: float | None = None
-    """the accuracy of guessing, where it is known"""
+    """the accuracy of guessing, as in its parts"""
 
     def plain(self) -> dict[str, Any]:
         """The score as JSON."""
@@ -141,6 +144,7 @@ class TrainableTask(Task):
             whole.answers,
             whole.loss,
             {self.parted_by: parts} if self.parted_by else {},
+            whole.chance,
         )
 
 
@@ -216,20 +220,21 @@ def _generator(*key: int) -> np.random.Generator:
 @dataclass
 class _Tally:
     right: int = 0
-    answers: int = 0
     nats: float = 0.0
+    wanted: Counter[int] = field(default_factory=Counter)
+    """how often each token was the answer"""
 
     def add(self, batch: Batch, reading: Reading) -> None:
         counted_BT = batch.targets_BT != IGNORED
         self.right += int(((reading.best_BT == batch.targets_BT) & counted_BT).sum())
-        self.answers += int(counted_BT.sum())
+        self.wanted.update(batch.targets_BT[counted_BT].tolist())
         self.nats += float(reading.nats_BT[counted_BT].sum())
 
     def __add__(self, other: "_Tally") -> "_Tally":
-        return _Tally(
-            self.right + other.right, self.answers + other.answers, self.nats + other.nats
-        )
+        return _Tally(self.right + other.right, self.nats + other.nats, self.wanted + other.wanted)
 
     def part(self) -> Part:
-        answers = max(1, self.answers)
-        return Part(self.right / answers, self.answers, self.nats / answers)
+        answers = self.wanted.total()
+        of = max(1, answers)
+        commonest = max(self.wanted.values(), default=0)
+        return Part(self.right / of, answers, self.nats / of, commonest / of)
