@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from runnel.mixer import state_dtype
+from runnel.mixer import choose_heads, state_dtype
 from runnel.ops.attention import causal_attention
 from runnel.ops.dropout import dropout
 from runnel.ops.places import count_after, places
@@ -27,13 +27,7 @@ def check_context(dim: int, heads: int, window: int, dropout: float) -> None:
             "a memory mixer wants dim and window of at least 1, heads of at least 0 and dropout in "
             f"[0, 1); got dim={dim}, window={window}, heads={heads}, dropout={dropout}"
         )
-    if heads and dim % heads:
-        raise ValueError(f"dim must be divisible by heads; got dim={dim}, heads={heads}")
-
-
-def _nearest_heads(dim: int) -> int:
-    """The divisor of dim nearest to dim / 64."""
-    return min((n for n in range(1, dim + 1) if dim % n == 0), key=lambda n: abs(n - dim / 64))
+    choose_heads(dim, heads)
 
 
 class ContextState(NamedTuple):
@@ -63,7 +57,7 @@ class Context(nn.Module):
 
     def __init__(self, dim: int, heads: int, window: int, dropout: float) -> None:
         super().__init__()
-        self.heads = heads or _nearest_heads(dim)
+        self.heads = choose_heads(dim, heads)
         self.window, self.dropout = window, dropout
         self.inputs = nn.Linear(dim, 3 * dim)
         self.output = nn.Linear(dim, dim)

@@ -22,6 +22,9 @@ from torch import Tensor, nn
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
+_MOST_HEADS = 4096
+"""that are looked for where none are asked for; a width may come from a stranger's file"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MixerConfig(ABC):
@@ -105,3 +108,18 @@ def check_width(x: Tensor, dim: int) -> None:
         raise ValueError(
             f"expected inputs of width {dim}; got {tuple(x.shape)}; match the mixer's dim"
         )
+
+
+def choose_heads(dim: int, heads: int) -> int:
+    """The number of heads; 0: the divisor of dim nearest to dim / 64.
+
+    ValueError where heads do not divide dim.
+    """
+    if heads:
+        if dim % heads:
+            raise ValueError(f"dim must be divisible by heads; got dim={dim}, heads={heads}")
+        return heads
+    # One head is as near to dim / 64 as any number beyond twice that.
+    most = min(max(1, dim // 32), _MOST_HEADS)
+    divisors = [n for n in range(1, most + 1) if dim % n == 0]
+    return min(divisors, key=lambda n: abs(n - dim / 64))

@@ -9,12 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
+from runnel.mixer import Mixer, MixerConfig, check_width, choose_heads, state_dtype
 from runnel.ops.places import count_after, places
 from runnel.ops.ring import last_entries, within_reach
-
-_MOST_HEADS = 4096
-"""that are looked for where none are asked for; a width may come from a stranger's file"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +36,7 @@ class AttentionConfig(MixerConfig):
                 "attention wants dim and window of at least 1 and heads of at least 0; got "
                 f"dim={self.dim}, window={self.window}, heads={self.heads}"
             )
-        if self.heads and self.dim % self.heads:
-            raise ValueError(
-                f"dim must be divisible by heads; got dim={self.dim}, heads={self.heads}"
-            )
-        if self.positions == "rotary" and self.head_width % 2:
+        if self.head_width % 2 and self.positions == "rotary":
             raise ValueError(
                 "rotary positions want an even width of head; got "
                 f"dim / heads = {self.head_width}; choose other heads or positions=learned"
@@ -51,13 +44,8 @@ class AttentionConfig(MixerConfig):
 
     @property
     def head_width(self) -> int:
-        """Features of one head."""
-        if self.heads:
-            return self.dim // self.heads
-        # One head is as near to dim / 64 as any number beyond twice that.
-        most = min(max(1, self.dim // 32), _MOST_HEADS)
-        divisors = [n for n in range(1, most + 1) if self.dim % n == 0]
-        return self.dim // min(divisors, key=lambda n: abs(n - self.dim / 64))
+        """Features of one head; ValueError where heads do not divide dim."""
+        return self.dim // choose_heads(self.dim, self.heads)
 
     def build(self) -> "Attention":
         """Make the mixer with fresh weights."""

@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from runnel.blend import positive
 from runnel.context import Context, ContextState, check_context, linear_of_both
 from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
 from runnel.ops import linear_scan, mingru_scan
@@ -91,8 +92,7 @@ class MinGRUMemory(Mixer[MinGRUMemoryState]):
         a_BD, context = self.context.step(x_BD, state.context)
         u_BE = torch.cat([x_BD, a_BD], dim=-1)
         gate_BD, u_BD = self.inputs(u_BE).to(dtype).chunk(2, dim=-1)
-        candidate_BD = torch.where(u_BD >= 0, u_BD + 0.5, torch.sigmoid(u_BD))
-        h_BD = torch.lerp(state.h_BD, candidate_BD, torch.sigmoid(gate_BD))
+        h_BD = torch.lerp(state.h_BD, positive(u_BD), torch.sigmoid(gate_BD))
         written_BK = self.writer(h_BD.to(x_BD.dtype)).to(dtype)
         p_B1, m_BD = torch.sigmoid(written_BK[:, -1:]), torch.tanh(written_BK[:, :-1])
         memory_BD = (1 - p_B1) * state.memory_BD + p_B1 * m_BD

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from runnel.mixers.attention import AttentionConfig
 from runnel.models.feedforward import Kind
 from runnel.models.levels import GROUP, Level, LevelState
-from runnel.models.model import Model, ModelConfig, check_most
+from runnel.models.model import Model, ModelConfig, check_sizes
 
 _MOST_STAGES = 16
 """a longer context than 4 to this power nobody has; without a bound the power alone fills memory"""
@@ -46,12 +46,7 @@ class ConvAttentionConfig(ModelConfig):
     """read out with the embedding's own matrix"""
 
     def __post_init__(self) -> None:
-        check_most(self)
-        if min(self.vocab_size, self.dim, self.layers, self.stages) < 1:
-            raise ValueError(
-                "conv_attention wants vocab_size, dim, layers and stages of at least 1; got "
-                f"{self.vocab_size}, {self.dim}, {self.layers}, {self.stages}"
-            )
+        check_sizes(self, "stages")
         if self.stages > _MOST_STAGES:
             raise ValueError(f"stages must be at most {_MOST_STAGES}; got {self.stages}")
         if self.context < GROUP**self.stages:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from runnel.mixer import MixerConfig
 from runnel.models.growing import GrowingModel
 from runnel.models.lora import LoRA
-from runnel.models.model import ModelConfig, check_most
+from runnel.models.model import ModelConfig, check_sizes
 from runnel.models.stack import BlockConfig, BlockState, StackConfig
 
 _BLOCKS = "stack.blocks."
@@ -53,7 +53,7 @@ class DivergingConfig(ModelConfig):
         return StackConfig.complete(plain)
 
     def __post_init__(self) -> None:
-        check_most(self)
+        check_sizes(self)
         sizes = (*self.stages, self.layers)
         divide = all(n > 0 and after % n == 0 for n, after in pairwise(sizes))
         if not self.stages or not divide or sorted(set(self.stages)) != list(self.stages):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from runnel.mixers.attention import Attention, AttentionConfig
-from runnel.models.model import Model, ModelConfig, check_most
+from runnel.models.model import Model, ModelConfig, check_sizes
 from runnel.models.stack import Block, BlockConfig, BlockState
 from runnel.ops.places import places
 
@@ -38,12 +38,7 @@ class GPT2Config(ModelConfig):
     """part of the embeddings and of each branch's outputs set to zero while training (fraction)"""
 
     def __post_init__(self) -> None:
-        check_most(self)
-        if min(self.vocab_size, self.dim, self.layers, self.context) < 1:
-            raise ValueError(
-                "gpt2 wants vocab_size, dim, layers and context of at least 1; got "
-                f"{self.vocab_size}, {self.dim}, {self.layers}, {self.context}"
-            )
+        check_sizes(self, "context")
         self.attention()
         self.block()
 

@@ -77,7 +77,7 @@ def inspect_model(
     return Inspection(
         parameters=parts.total(),
         parts=dict(parts.most_common()),
-        state_bytes=_bytes(model.init_state(1)),
+        state_bytes=bytes_of(model.init_state(1)),
         tokens=tokens_BT.numel(),
         layers=tuple(layers),
     )
@@ -132,7 +132,7 @@ def _layer(name: str, mixer: Mixer[Any], decays: _Decays | None) -> Layer:
         name=name,
         mixer=str(getattr(getattr(mixer, "config", None), "name", type(mixer).__name__)),
         parameters=sum(p.numel() for p in mixer.parameters()),
-        state_bytes=_bytes(mixer.init_state(1)),
+        state_bytes=bytes_of(mixer.init_state(1)),
         half_lives=half_lives,
         wiping=wiping,
         keeping=keeping,
@@ -144,7 +144,8 @@ def _spectral_radius(matrix: Tensor) -> float:
     return float(torch.linalg.eigvals(matrix.double()).abs().max())
 
 
-def _bytes(state: Any) -> int:
+def bytes_of(state: Any) -> int:
+    """The bytes that a state's tensors take."""
     leaves: list[Tensor] = tree_leaves(state)
     return sum(leaf.numel() * leaf.element_size() for leaf in leaves)
 

@@ -91,6 +91,16 @@ def check_most(config: ModelConfig) -> None:
             )
 
 
+def check_sizes(config: ModelConfig, *more: str) -> None:
+    """ValueError unless the sizes of every model, and the fields in `more`, can be."""
+    check_most(config)
+    for name in (*_MOST, *more):
+        if getattr(config, name) < 1:
+            raise ValueError(
+                f"{config.name} wants {name} of at least 1; got {getattr(config, name)}"
+            )
+
+
 @contextmanager
 def countable() -> Iterator[None]:
     """Within this context sizes beyond what torch can count are a ValueError in one line."""

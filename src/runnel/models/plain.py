@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from runnel.mixer import Mixer, MixerConfig
-from runnel.models.model import Model, ModelConfig, check_most
+from runnel.models.model import Model, ModelConfig, check_sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,7 @@ class PlainConfig(ModelConfig):
         return full
 
     def __post_init__(self) -> None:
-        check_most(self)
-        if min(self.vocab_size, self.dim, self.layers) < 1:
-            raise ValueError(
-                "a plain model wants vocab_size, dim and layers of at least 1; got "
-                f"{self.vocab_size}, {self.dim}, {self.layers}"
-            )
+        check_sizes(self)
         if self.mixer.dim != self.dim:
             object.__setattr__(self, "mixer", replace(self.mixer, dim=self.dim))
 
