@@ -3,8 +3,10 @@
 import json
 import math
 from collections import Counter
+from pathlib import Path
 from typing import Any, NoReturn
 
+from runnel import files
 from runnel.errors import InputError
 
 LARGEST = 4 * 2**20
@@ -29,6 +31,14 @@ def render(value: dict[str, Any]) -> bytes:
 def render_line(value: dict[str, Any]) -> bytes:
     """The object as one line of ASCII JSON; NaN and infinity are a ValueError."""
     return (json.dumps(value, allow_nan=False) + "\n").encode("ascii")
+
+
+def read(path: Path, name: str | None = None) -> dict[str, Any]:
+    """The JSON object in a regular file; errors as those of `files.read_regular` and `parse`.
+
+    `name` stands for the file in the latter; by default it is the path's last part.
+    """
+    return parse(files.read_regular(path, LARGEST), name or path.name)
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def test_odd_merges_are_refused_in_one_line(merges: object, named: str) -> None:
         ("bpe:99999999", "to 150257"),
         ("bpe:x", "bpe:N or gpt2:DIR"),
         ("gpt2:", "bpe:N or gpt2:DIR"),
-        ("gpt2:/nowhere", "which is none; name the folder"),
+        ("gpt2:/nowhere", "which is not a folder; check the name"),
     ],
 )
 def test_odd_names_are_refused(name: str, named: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from data.test_sources import read, refusal
+from data.reading import read, refusal
 from runnel.data import Document
 from runnel.data import hub as hub_module
 

@@ -132,7 +132,7 @@ def test_what_was_finished_is_kept(text: str, tmp_path: Path) -> None:
     (out / "corpus.json").unlink()
     (out / "shards" / "000003.shard").unlink()
     (out / "shards" / ".tmp-000003.shard").write_bytes(b"half")
-    with pytest.raises(InputError, match="not finished; give the same command"):
+    with pytest.raises(InputError, match="not finished; run the same"):
         open_corpus(DataConfig(source=str(out)))
     told: list[Progress] = []
     again = prepare(config, out, jobs=1, report=told.append)

@@ -10,7 +10,7 @@ import numpy as np
 
 from runnel.data.config import DataConfig
 from runnel.data.documents import Document
-from runnel.data.hashing import draw, make_key
+from runnel.data.hashing import drawn, make_key
 from runnel.data.prepared import holds_prepared, open_prepared
 from runnel.data.sources import Source, open_source
 from runnel.data.stream import TokenStream, make_stream
@@ -47,12 +47,12 @@ def open_corpus(config: DataConfig, tokenizer: Tokenizer | None = None, *, seed:
     """
     if holds_prepared(config.source):
         return _open_prepared(config, tokenizer, seed)
-    source = _open(config, config.source, seed)
+    source = open_text(config, seed=seed)
     documents = list(source.train)
     judge = source.validation
     description = source.description
     if config.validation is not None:
-        other = _open(config, config.validation, seed)
+        other = open_text(dataclasses.replace(config, source=config.validation), seed=seed)
         judge = other.validation if other.validation is not None else other.train
         description += f"; judged by {other.description}"
     if judge is None:
@@ -83,7 +83,7 @@ def open_stream(config: DataConfig, tokenizer: Tokenizer, *, seed: int = 0) -> T
     """All of a source, or its own validation text if it has any, as one stream to judge by."""
     if holds_prepared(config.source):
         return _open_prepared(config, tokenizer, seed).validation
-    source = _open(config, config.source, seed)
+    source = open_text(config, seed=seed)
     return make_stream(source.train if source.validation is None else source.validation, tokenizer)
 
 
@@ -108,9 +108,10 @@ def _open_prepared(config: DataConfig, tokenizer: Tokenizer | None, seed: int) -
     )
 
 
-def _open(config: DataConfig, source: str, seed: int) -> Source:
+def open_text(config: DataConfig, *, seed: int = 0) -> Source:
+    """The documents of the configuration's source, which is no prepared dataset."""
     return open_source(
-        source,
+        config.source,
         field=config.field,
         separator=config.separator,
         megabytes=config.megabytes,
@@ -150,8 +151,7 @@ def split_documents(
     documents: Sequence[Document], held_out: float, key: int
 ) -> tuple[list[Document], list[Document]]:
     """Draw the held-out documents by their numbers; pieces stay with what they go on with."""
-    bits_N = draw(key, np.arange(len(documents), dtype=np.uint64))
-    held_N = bits_N < np.uint64(min(int(held_out * 2**64), 2**64 - 1))
+    held_N = drawn(key, np.arange(len(documents), dtype=np.uint64), held_out)
     sides: tuple[list[Document], list[Document]] = ([], [])
     number = -1
     for document in documents:

@@ -22,6 +22,11 @@ def draw(key: int, index_N: UInt64) -> UInt64:
     return mix((index_N + np.uint64(1)) * np.uint64(_GOLDEN) + np.uint64(key))
 
 
+def drawn(key: int, index_N: UInt64, fraction: float) -> npt.NDArray[np.bool_]:
+    """Whether each index is among those drawn: about that fraction of them, in [0, 1]."""
+    return draw(key, index_N) < np.uint64(min(int(fraction * 2**64), 2**64 - 1))
+
+
 def make_key(*parts: int) -> int:
     """One 64-bit key from several integers, their order included."""
     key = 0

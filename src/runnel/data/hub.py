@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from runnel.data.documents import Document
-from runnel.data.files import checked_field, role_of
+from runnel.data.files import role_of
+from runnel.data.records import checked_field
 from runnel.errors import InputError
 
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")

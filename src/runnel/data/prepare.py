@@ -13,19 +13,14 @@ import numpy as np
 
 from runnel import files, strict_json
 from runnel.data.config import DataConfig
-from runnel.data.corpus import MANY_DOCUMENTS, count_documents
+from runnel.data.corpus import MANY_DOCUMENTS, count_documents, open_text
 from runnel.data.documents import Document
-from runnel.data.hashing import draw, make_key
+from runnel.data.hashing import drawn, make_key
 from runnel.data.prepared import FORMAT, INDEX, PLAN, SHARDS, TOKENIZER, seal, shard_path
 from runnel.data.shards import Shard
-from runnel.data.sources import Source, open_source
+from runnel.data.sources import Source
 from runnel.data.stream import count_bytes
-from runnel.data.tokenizers import (
-    Tokenizer,
-    make_tokenizer,
-    tokenizer_from_plain,
-    tokenizer_hash,
-)
+from runnel.data.tokenizers import Tokenizer, make_tokenizer, read_tokenizer, tokenizer_hash
 from runnel.data.write_shards import Progress, Reporter, Unit, Written, write_units
 from runnel.errors import InputError
 from runnel.lock import WriterLock
@@ -61,7 +56,7 @@ def prepare(
     writing fails; the finished shards stay, and the same call goes on after them.
     """
     begin = time.perf_counter()
-    source = _open(config)
+    source = open_text(config)
     if out.exists() and not out.is_dir():
         raise InputError(f"expected a folder as --out; got the file {out}; choose another")
     with files.disk_errors(str(out)):
@@ -78,15 +73,6 @@ def prepare(
         return _finish(out, config, source, tokenizer, kind, headers, begin)
     finally:
         lock.release()
-
-
-def _open(config: DataConfig) -> Source:
-    return open_source(
-        config.source,
-        field=config.field,
-        separator=config.separator,
-        megabytes=config.megabytes,
-    )
 
 
 def _check_plan(out: Path, config: DataConfig, source: Source) -> None:
@@ -106,7 +92,7 @@ def _check_plan(out: Path, config: DataConfig, source: Source) -> None:
             )
         files.write_durably(path, strict_json.render(plan))
         return
-    saved = strict_json.parse(files.read_regular(path, strict_json.LARGEST), str(path))
+    saved = strict_json.read(path, str(path))
     if saved == plan:
         return
     theirs, ours = saved.get("config"), plan["config"]
@@ -123,11 +109,10 @@ def _tokenizer(out: Path, config: DataConfig) -> Tokenizer:
     """The tokenizer that an earlier call left, or a new one."""
     path = out / TOKENIZER
     if path.exists():
-        plain = strict_json.parse(files.read_regular(path, strict_json.LARGEST), TOKENIZER)
-        return tokenizer_from_plain(plain)
+        return read_tokenizer(path)
 
     def texts() -> Iterator[str]:
-        source = _open(config)
+        source = open_text(config)
         if config.tokenizer == "char":
             yield from (d.text for d in chain(source.train, source.validation or ()))
             return
@@ -162,12 +147,12 @@ def _units(source: Source, config: DataConfig) -> tuple[str, Iterator[Unit]]:
 
 def _drawn(lists: Iterator[list[Document]], config: DataConfig) -> Iterator[Unit]:
     """Hold out the documents that `open_corpus` would, by their numbers in the source."""
-    key, most, count = make_key(config.split_seed), int(config.held_out * 2**64), 0
+    key, count = make_key(config.split_seed), 0
     for documents in lists:
         new_M = np.array([not d.continued for d in documents], dtype=np.int64)
         number_M = np.maximum(0, count + new_M.cumsum() - 1)
         count += int(new_M.sum())
-        held_M = draw(key, number_M.astype(np.uint64)) < np.uint64(min(most, 2**64 - 1))
+        held_M = drawn(key, number_M.astype(np.uint64), config.held_out)
         kept, held = (~held_M).tolist(), held_M.tolist()
         yield Unit(list(compress(documents, kept)), list(compress(documents, held)))
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from runnel import files, strict_json
+from runnel import strict_json
 from runnel.data.shards import Header, Shard, read_header
 from runnel.data.stream import TokenStream
-from runnel.data.tokenizers import Tokenizer, Tokens, tokenizer_from_plain, tokenizer_hash
+from runnel.data.tokenizers import Tokenizer, Tokens, read_tokenizer, tokenizer_hash
 from runnel.errors import InputError
 
 INDEX, PLAN, TOKENIZER, SHARDS = "corpus.json", "plan.json", "tokenizer.json", "shards"
@@ -132,14 +132,11 @@ def open_prepared(folder: Path, tokenizer: Tokenizer | None = None) -> Prepared:
     """
     if not os.path.exists(folder / INDEX):
         raise InputError(
-            f"{folder}: expected a prepared dataset; got one that is not finished; give the same "
-            "command (runnel data prepare ...) again, it goes on"
+            f"{folder}: expected a prepared dataset; got one that is not finished; run the same "
+            "runnel data prepare command again to finish it"
         )
     index = _read_index(folder)
-    plain = strict_json.parse(
-        files.read_regular(folder / TOKENIZER, strict_json.LARGEST), str(folder / TOKENIZER)
-    )
-    own = tokenizer_from_plain(plain)
+    own = read_tokenizer(folder / TOKENIZER, str(folder / TOKENIZER))
     if tokenizer_hash(own) != index["tokenizer"]:
         raise InputError(
             f"{folder / TOKENIZER}: expected the tokenizer that {INDEX} names; got another; "
@@ -233,7 +230,7 @@ def _header(
 
 def _read_index(folder: Path) -> dict[str, Any]:
     path = folder / INDEX
-    index = strict_json.parse(files.read_regular(path, strict_json.LARGEST), str(path))
+    index = strict_json.read(path, str(path))
     if index.get("format") != FORMAT:
         raise InputError(
             f"{path}: expected format {FORMAT}; got {str(index.get('format'))[:20]}; update runnel"

@@ -85,7 +85,7 @@ def _opened(path: Path, where: str, meter: Meter) -> Iterator["_Stream"]:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     with file:
         yield _Stream(file, path, where, meter)
 
@@ -114,7 +114,7 @@ class _Stream:
         except OSError as error:
             if isinstance(error, gzip.BadGzipFile):
                 raise _damaged(self._where, ".gz file", error) from None
-            raise _unreadable(self._path, error) from None
+            raise unreadable(self._path, error) from None
         except Exception as error:
             kind = type(error).__name__
             if not isinstance(error, (EOFError, zlib.error)) and kind != "ZstdError":
@@ -196,6 +196,18 @@ def _damaged(where: str, kind: str, error: BaseException) -> InputError:
     )
 
 
-def _unreadable(file: Path, error: OSError) -> InputError:
+def size_of(file: Path) -> int:
+    """Bytes of a file; InputError where the system does not let us ask."""
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise unreadable(file, error) from None
+
+
+def unreadable(file: Path, error: OSError) -> InputError:
+    """The error for a file that the system does not let us read."""
     reason = error.strerror or type(error).__name__
-    return InputError(f"{file}: expected a file that can be read; got {reason!r}; mend or move it")
+    return InputError(
+        f"{file}: expected a file that can be read; got {reason!r}; check its permissions, or "
+        "move it away"
+    )

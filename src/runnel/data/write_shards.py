@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from runnel import files, strict_json
 from runnel.allocator import keep_freed_memory
 from runnel.data.corpus import count_documents
 from runnel.data.documents import Document
 from runnel.data.prepared import TOKENIZER, shard_path
 from runnel.data.shards import Header, read_header, write_shard
 from runnel.data.stream import count_bytes
-from runnel.data.tokenizers import Tokenizer, Tokens, tokenizer_from_plain, tokenizer_hash
+from runnel.data.tokenizers import Tokenizer, Tokens, read_tokenizer, tokenizer_hash
 from runnel.data.unpack import Meter
 from runnel.errors import DiskError, InputError
 
@@ -120,8 +119,8 @@ def write_units(
             take()
     except BrokenProcessPool:
         raise DiskError(
-            f"expected to write {out}; got a process that was killed, for want of memory perhaps; "
-            "give the same command with a smaller --jobs, it goes on"
+            f"expected to write {out}; got a process that was killed, perhaps for lack of memory; "
+            "run the same command with a smaller --jobs to finish it"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -155,10 +154,8 @@ def _begin_worker(out: str, owner: str) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-    plain = strict_json.parse(
-        files.read_regular(Path(out) / TOKENIZER, strict_json.LARGEST), TOKENIZER
-    )
-    _worker.update(out=Path(out), owner=owner, tokenizer=tokenizer_from_plain(plain))
+    tokenizer = read_tokenizer(Path(out) / TOKENIZER)
+    _worker.update(out=Path(out), owner=owner, tokenizer=tokenizer)
 
 
 def _work(number: int, texts: tuple[Text, Text]) -> Written:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-from types import TracebackType
 from typing import Self
 
 from runnel.storage import tensors
@@ -49,12 +48,7 @@ class BackgroundWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _write(self, checkpoint: Checkpoint, best: bool) -> None:

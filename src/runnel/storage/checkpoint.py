@@ -27,8 +27,6 @@ MODEL, TRAINING, STATE, MANIFEST = (
 _NAME = re.compile(r"step-(\d{8,12})", re.ASCII)
 REPLACED = ".old-"
 """what the name of a checkpoint starts with while another of the same step takes its place"""
-
-
 REMOVED = f"{files.TEMPORARY}removed-"
 """what the name of a checkpoint starts with while its files are removed one by one"""
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from runnel import files, strict_json
+from runnel import files
 from runnel.configuration import from_plain
-from runnel.data.tokenizers import tokenizer_from_plain
+from runnel.data.tokenizers import read_tokenizer
 from runnel.errors import InputError
 from runnel.models.model import Model, ModelConfig
 from runnel.storage import checkpoint as checkpoints
@@ -88,7 +88,7 @@ def _read_checkpoint(run: RunDirectory) -> dict[str, Tensor]:
     if best is None:
         raise InputError(
             f"expected a run directory with a checkpoint; got {run.path}, which has none yet; "
-            "train it further"
+            "resume its training"
         )
     damages: list[str] = []
     for directory in (best, *(p for p in checkpoints.find(run.checkpoints) if p != best)):
@@ -160,9 +160,7 @@ def _tokenizer(directory: Path, model: Model[Any]) -> Any:
     path = directory / TOKENIZER
     if not path.exists():
         return None
-    tokenizer = tokenizer_from_plain(
-        strict_json.parse(files.read_regular(path, strict_json.LARGEST), TOKENIZER)
-    )
+    tokenizer = read_tokenizer(path)
     if tokenizer.vocab_size != model.config.vocab_size:
         raise InputError(
             f"{TOKENIZER}: expected {model.config.vocab_size} tokens as {CONFIG} says; "

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from torch import Tensor
@@ -104,12 +103,7 @@ class RunDirectory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def config(self) -> dict[str, Any]:
@@ -124,9 +118,7 @@ class RunDirectory:
 
     def tokenizer(self) -> dict[str, Any]:
         """The tokenizer as plain data."""
-        return strict_json.parse(
-            files.read_regular(self.path / TOKENIZER, strict_json.LARGEST), TOKENIZER
-        )
+        return strict_json.read(self.path / TOKENIZER)
 
     def save(self, checkpoint: Checkpoint, best: bool = False) -> None:
         """Write a checkpoint, point `latest` (and `best`) at it, remove those no longer needed.
@@ -154,7 +146,7 @@ class RunDirectory:
         """
         found, damages = self._series.newest_whole()
         if must and damages:
-            raise DamagedCheckpoint(f"{damages[0]}; --resume auto goes on from an earlier one")
+            raise DamagedCheckpoint(f"{damages[0]}; --resume auto resumes from an earlier one")
         if found is None and damages:
             raise InputError(f"{damages[0]}; no other is whole; start again with another --out")
         if found is None and must:
@@ -210,7 +202,7 @@ def holds_run(path: str | Path) -> bool:
 
 def read_config(path: Path) -> dict[str, Any]:
     """The recipe in a config.json as plain data, without its format number."""
-    plain = strict_json.parse(files.read_regular(path, strict_json.LARGEST), CONFIG)
+    plain = strict_json.read(path, CONFIG)
     version = plain.pop("format", None)
     if type(version) is not int or version < 1:
         raise InputError(f"{CONFIG}: expected format {FORMAT}; got {str(version)[:80]!r}")

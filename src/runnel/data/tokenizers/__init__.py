@@ -4,7 +4,12 @@ from runnel.data.tokenizers.bpe import BPETokenizer, read_gpt2, train_bpe
 from runnel.data.tokenizers.bytes import ByteTokenizer
 from runnel.data.tokenizers.characters import CharTokenizer
 from runnel.data.tokenizers.contract import Decoder, Tokenizer, Tokens
-from runnel.data.tokenizers.plain import make_tokenizer, tokenizer_from_plain, tokenizer_hash
+from runnel.data.tokenizers.plain import (
+    make_tokenizer,
+    read_tokenizer,
+    tokenizer_from_plain,
+    tokenizer_hash,
+)
 
 __all__ = [
     "BPETokenizer",
@@ -15,6 +20,7 @@ __all__ = [
     "Tokens",
     "make_tokenizer",
     "read_gpt2",
+    "read_tokenizer",
     "tokenizer_from_plain",
     "tokenizer_hash",
     "train_bpe",

@@ -125,7 +125,7 @@ def read_gpt2(folder: Path) -> BPETokenizer:
     if not folder.is_dir():
         raise InputError(
             f"expected gpt2:DIR with a folder of {_VOCABULARY} and {_MERGES}; got {str(folder)!r}, "
-            "which is none; name the folder"
+            "which is not a folder; check the name"
         )
     lines = _read(folder, _MERGES).decode("utf-8", "replace").splitlines()
     merges = [line.split(" ") for line in lines if line and not line.startswith("#version")]

@@ -46,6 +46,11 @@ def tokenizer_hash(tokenizer: Tokenizer) -> str:
     return hashlib.sha256(strict_json.render(tokenizer.to_plain())).hexdigest()
 
 
+def read_tokenizer(path: Path, name: str | None = None) -> Tokenizer:
+    """The tokenizer in a tokenizer.json; errors as those of `strict_json.read`."""
+    return tokenizer_from_plain(strict_json.read(path, name))
+
+
 def tokenizer_from_plain(plain: object) -> Tokenizer:
     """The tokenizer that `to_plain` described; InputError for anything else."""
     what = "tokenizer.json"
@@ -59,7 +64,7 @@ def tokenizer_from_plain(plain: object) -> Tokenizer:
             + ("update runnel" if newer else "take it from the run directory again")
         )
     if not isinstance(kind, str) or kind not in _FIELDS:
-        raise InputError(f"{what}: expected the type byte or char or bpe; got {str(kind)[:20]!r}")
+        raise InputError(f"{what}: expected the type byte, char or bpe; got {str(kind)[:20]!r}")
     if plain.keys() - ({"unknown"} if kind == "char" else set()) != _FIELDS[kind]:
         odd = sorted(str(key)[:20] for key in plain.keys() ^ _FIELDS[kind])[0]
         raise InputError(

@@ -44,7 +44,9 @@ def import_weights(
     chosen = look_up("format", name, FORMATS)
     for field, given in (("tokenizer", tokenizer is not None), ("normalized", normalized)):
         if given and field not in chosen.asks:
-            raise InputError(f"expected no --{field} with {name}, which knows it; leave it out")
+            raise InputError(
+                f"expected no --{field} with {name}, which has no use for it; leave it out"
+            )
     told = Told(None if tokenizer is None else named_tokenizer(tokenizer), normalized)
     weights = read_weights(Path(path))
     imported = chosen.convert(weights, told)

@@ -52,7 +52,8 @@ def fitted(rows: Rows, tokenizer: Tokenizer, file: str) -> tuple[Rows, tuple[str
     if vocabulary == wanted:
         return rows, ()
     if isinstance(tokenizer, CharTokenizer) and vocabulary == wanted - 1:
-        return with_end(rows), (f"{END_NOTE} {tokenizer.characters[0]!r}, never written.",)
+        note = f"An end token was added: read as {tokenizer.characters[0]!r}, never written."
+        return with_end(rows), (note,)
     surplus = vocabulary - wanted
     if isinstance(tokenizer, BPETokenizer) and 0 < surplus < _PADDING:
         note = f"{surplus} rows of its embedding beyond the tokenizer's {wanted:,} were left out."
@@ -62,9 +63,6 @@ def fitted(rows: Rows, tokenizer: Tokenizer, file: str) -> tuple[Rows, tuple[str
         f"{file}: expected the {theirs:,} tokens of the tokenizer {tokenizer.name}; got "
         f"{vocabulary:,} rows in its embedding; name the tokenizer that it was trained with"
     )
-
-
-END_NOTE = "An end token was added: read as"
 
 
 def with_end(rows: Rows) -> Rows:

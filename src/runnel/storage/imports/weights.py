@@ -76,14 +76,16 @@ def read_weights(path: Path) -> Weights:
     if path.suffix == ".safetensors":
         return Weights(tensors.load(read_regular(path, LARGEST), path.name), path.name)
     if not os.path.isfile(path):
-        raise InputError(f"expected a file of weights; got {path}, which is none")
+        raise InputError(
+            f"expected a file of weights; got {path}, which is not a file; check the name"
+        )
     _check_archive(path)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # a broken pickle may raise anything; none of it is a bug of ours
         raise InputError(
             f"{path.name}: expected tensors by name and nothing else; got other objects or a "
-            "damaged file; save a whole checkpoint's dictionary of weights alone"
+            "damaged file; save only the model's state_dict"
         ) from None
     if not isinstance(found, Mapping):
         raise InputError(
