@@ -59,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All verbs with their flags; imports nothing heavy."""
+    """All verbs with their flags; imports nothing heavy, so that help is instant."""
     parser = _Parser(
         prog="runnel",
         description="Train, compare and run small language models that stream.",
@@ -90,7 +90,11 @@ def _examples(verb: Verb) -> str | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit codes are those of INTERFACE.md."""
+    """Run one command; its exit code.
+
+    0: done; 2: the user's input is at fault; 3: training diverged; 4: the disk failed; 128 + N:
+    ended by signal N after saving.
+    """
     try:
         args = make_parser().parse_args(arguments)
         return args.act(args) or 0

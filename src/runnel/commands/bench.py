@@ -22,7 +22,7 @@ KINDS = ("ops", "train", "decode", "prefill")
 def declare(parser: argparse.ArgumentParser) -> None:
     """The flags."""
     add = parser.add_argument
-    add("kind", metavar="KIND", help=", ".join(KINDS))
+    add("kind", metavar="KIND", help="what to measure: " + ", ".join(KINDS))
     add(
         "--recipe", default="mingru-18m", metavar="RECIPE", help="whose model (default: mingru-18m)"
     )
@@ -31,14 +31,26 @@ def declare(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="any field of the recipe, such as model.dim=192",
+        help="set any field of the recipe, such as model.dim=192",
     )
-    add("--only", metavar="TEXT", help="the contests whose title has this text in it")
+    add("--only", metavar="TEXT", help="only the contests whose title contains this text")
     add("--quick", action="store_true", help="fewer rounds, shapes and lengths")
-    add("--plot", metavar="FILE", help="ops: draw time and memory against length (.svg, .png)")
-    add("--batch", type=positive(int), default=8, metavar="N", help="train: sequences (8)")
     add(
-        "--length", type=positive(int), default=512, metavar="N", help="train: tokens of each (512)"
+        "--plot", metavar="FILE", help="ops: draw time and memory against length (.svg, .png, .pdf)"
+    )
+    add(
+        "--batch",
+        type=positive(int),
+        default=8,
+        metavar="N",
+        help="train: sequences in a batch (8)",
+    )
+    add(
+        "--length",
+        type=positive(int),
+        default=512,
+        metavar="N",
+        help="train: tokens in a sequence (512)",
     )
     add("--device", default="auto", metavar="auto|cpu|cuda", help="where to measure")
     add(
@@ -85,7 +97,8 @@ def run(args: argparse.Namespace) -> None:
 def _measure(report: Report, args: argparse.Namespace) -> None:
     from runnel.allocator import keep_freed_memory
     from runnel.bench import decode, diverging, gru_memory, lengths, ops, prefill, train
-    from runnel.recipes import adjusted, recipe
+    from runnel.configuration import override
+    from runnel.recipes import recipe
 
     # As training does; it serves peers and bounds alike, for it holds for the whole process.
     keep_freed_memory()
@@ -97,7 +110,7 @@ def _measure(report: Report, args: argparse.Namespace) -> None:
         if args.plot:
             lengths.measure(report, lengths.LENGTHS[:3] if args.quick else lengths.LENGTHS)
         return
-    model = adjusted(recipe(args.recipe), args.set).model.build().to(report.device)
+    model = override(recipe(args.recipe), args.set).model.build().to(report.device)
     if args.kind == "decode":
         positions = decode.POSITIONS[:3] if args.quick else decode.POSITIONS
         decode.measure(report, model, args.recipe, positions)
@@ -187,7 +200,7 @@ def _print_row(row: dict[str, Any], dtype: str) -> None:
 
 VERB = Verb(
     "bench",
-    "speed and memory beside peers and beside measured bounds: ops, train, decode, prefill",
+    "measures speed and memory beside other libraries and beside what the machine can do",
     declare,
     run,
     "runnel bench decode\nrunnel bench ops --only mingru_scan --quick\nrunnel bench train --json",

@@ -21,12 +21,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "recipes",
         nargs="*",
         metavar="RECIPE",
-        help="their names (runnel list recipes); data, tokenizer, batches and prompts are those "
-        "of the first",
+        help="names of recipes (runnel list recipes); data, tokenizer, batches and prompts are "
+        "taken from the first",
     )
-    add_training_flags(parser)
+    add_training_flags(parser, out="directory of the comparison and its report (required)")
     add("--seeds", type=positive(int), default=3, metavar="N", help="runs of each (default: 3)")
-    add("--match", choices=("parameters",), help="adjust widths until sizes differ by under 2 %%")
+    add(
+        "--match",
+        choices=("parameters",),
+        help="adjust widths until all have the same size, to 2 %%",
+    )
     add(
         "--parameters",
         type=positive(int),
@@ -38,9 +42,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="hf:NAME",
-        help="Hugging Face models or folders with one, judged on the same text, not trained here",
+        help="Hugging Face models, or folders that hold one, to judge on the same text",
     )
-    add("--from", dest="parts", nargs="+", metavar="RESULTS", help="merge results of earlier calls")
+    add(
+        "--from",
+        dest="parts",
+        nargs="+",
+        metavar="RESULTS",
+        help="merge the results of earlier comparisons",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         _print(out, comparisons)
     if interrupted:
         if not args.json:
-            print("interrupted and saved; the same command goes on")
+            print("interrupted and saved; run the same command to resume")
         return 128 + interrupted
     _check_any(comparisons)
     return 0
@@ -106,7 +116,7 @@ def _trained(args: argparse.Namespace, out: Path) -> tuple[list[Comparison], int
         check_same(before, plan, out)
         plan = before
     elif args.resume == "must":
-        raise InputError(f"expected a comparison to go on with in {out}; there is none")
+        raise InputError(f"expected a comparison to resume in {out}; there is none")
     with files.disk_errors(out.name):
         out.mkdir(parents=True, exist_ok=True)
     lock = WriterLock(out)

@@ -21,33 +21,61 @@ _MOST_JOBS = 4
 def declare(parser: argparse.ArgumentParser) -> None:
     """The flags."""
     add = parser.add_argument
-    add("action", metavar="prepare", help="the one thing to do: prepare")
+    add("action", metavar="prepare", help="the only action there is: prepare")
     add("source", metavar="SOURCE", help="corpus name, file, folder or hf:NAME[:FIELD]")
-    add("--out", required=True, metavar="DIR", help="the dataset; a later call goes on with it")
+    add(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="the prepared dataset; the same command resumes it",
+    )
     add(
         "--tokenizer",
         default="byte",
         metavar="NAME",
         help="byte, char, bpe:N (trained on the first 16 MB) or gpt2:DIR (default: byte)",
     )
-    add("--field", default="text", metavar="NAME", help="of each .jsonl line or .parquet row")
+    add(
+        "--field",
+        default="text",
+        metavar="NAME",
+        help="the field of a .jsonl line or .parquet row that holds the text (default: text)",
+    )
     add(
         "--separator",
         choices=("auto", "end-of-text", "blank-line", "none"),
         default="auto",
         help="what stands between documents; auto: <|endoftext|> where the first 4 MB have it",
     )
-    add("--held-out", type=positive(float), default=0.1, metavar="X", help="part to judge by")
+    add(
+        "--held-out",
+        type=positive(float),
+        default=0.1,
+        metavar="X",
+        help="fraction held out for validation (default: 0.1)",
+    )
     add(
         "--split",
         choices=("auto", "documents", "tail"),
         default="auto",
-        help="hold out drawn documents, or the end; auto: documents where there are many",
+        help="hold out documents drawn at random, or the end of the text; auto: documents if there "
+        "are 100 or more",
     )
-    add("--split-seed", type=natural, default=0, metavar="N", help="of the drawn documents")
-    add("--megabytes", type=positive(float), default=8.0, metavar="N", help="of `stories`")
-    add("--jobs", type=positive(int), metavar="N", help=f"processes (default: cores, {_MOST_JOBS})")
-    add("--quiet", action="store_true", help="print the result alone")
+    add("--split-seed", type=natural, default=0, metavar="N", help="seed of that draw (default: 0)")
+    add(
+        "--megabytes",
+        type=positive(float),
+        default=8.0,
+        metavar="N",
+        help="size of the corpus `stories` (default: 8)",
+    )
+    add(
+        "--jobs",
+        type=positive(int),
+        metavar="N",
+        help=f"processes (default: one a core, {_MOST_JOBS} at most)",
+    )
+    add("--quiet", action="store_true", help="print only the result")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -161,7 +189,7 @@ def _line(progress: Progress) -> str:
 
 VERB = Verb(
     "data",
-    "prepares a corpus: tokens in shards that are mapped into memory",
+    "prepares a corpus once, as tokens in shards that are mapped into memory",
     declare,
     run,
     "runnel data prepare books/ --tokenizer bpe:4096 --out data/books\n"

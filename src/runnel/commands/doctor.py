@@ -94,4 +94,4 @@ def _print(found: dict[str, Any]) -> None:
     )
 
 
-VERB = Verb("doctor", "what this machine offers, and a self-test of each backend", declare, run)
+VERB = Verb("doctor", "shows what this machine offers, and self-tests each backend", declare, run)

@@ -10,7 +10,7 @@ from runnel.commands.verb import Verb, positive, print_json, print_table
 from runnel.errors import InputError
 
 if TYPE_CHECKING:
-    from runnel.data import DataConfig
+    from runnel.data import DataConfig, Tokenizer, TokenStream
     from runnel.inference import Evaluation
     from runnel.tasks import Score, Task
 
@@ -22,20 +22,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         metavar="SOURCE",
-        help="corpus name, path or hf:NAME, judged whole (default: the run's validation text); "
-        "the files of a task that needs some",
+        help="text to judge on, all of it: corpus name, path or hf:NAME (default: the run's "
+        "validation text); for a task, the folder of its files",
     )
-    add("--task", metavar="NAME", help="a task of runnel list tasks, in the place of a text")
+    add("--task", metavar="NAME", help="score a task (runnel list tasks) instead of a text")
     add(
         "--windows",
         type=positive(int),
         metavar="N",
-        help="a fresh state every N tokens (default: carried through each document)",
+        help="start from a fresh state every N tokens (default: carry it through each document)",
     )
     add(
         "--against",
         metavar="hf:NAME",
-        help="a causal model of the Hugging Face hub, or a folder with one, on the same text",
+        help="judge a causal Hugging Face model too, or one in a folder, on the same text",
     )
     add("--device", default="auto", metavar="auto|cpu|cuda", help="where to compute")
 
@@ -116,20 +116,29 @@ def _shown(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _run_text(args: argparse.Namespace, model: Any, config: DataConfig) -> None:
+def judged_text(
+    config: DataConfig, source: str | None, tokenizer: Tokenizer
+) -> tuple[TokenStream, str]:
+    """All of a source, or else the validation text of a run's configuration; and its name."""
     import dataclasses
 
     from runnel.data import open_corpus, open_stream
+
+    if source is not None:
+        return open_stream(
+            dataclasses.replace(config, source=source, validation=None), tokenizer
+        ), source
+    return open_corpus(config, tokenizer).validation, f"validation text of {config.source}"
+
+
+def _run_text(args: argparse.Namespace, model: Any, config: DataConfig) -> None:
+    import dataclasses
+
     from runnel.inference import evaluate
     from runnel.inference.session import tokenizer_of
 
     tokenizer = tokenizer_of(model)
-    if args.data is not None:
-        config = dataclasses.replace(config, source=args.data, validation=None)
-        stream, name = open_stream(config, tokenizer), args.data
-    else:
-        stream = open_corpus(config, tokenizer).validation
-        name = f"validation text of {config.source}"
+    stream, name = judged_text(config, args.data, tokenizer)
     other = None
     if args.against is not None:
         from runnel.inference.against import open_against
@@ -174,7 +183,7 @@ def _run_text(args: argparse.Namespace, model: Any, config: DataConfig) -> None:
 
 VERB = Verb(
     "evaluate",
-    "loss, bits per byte and perplexity on a text, or the score of a task",
+    "measures loss, bits per byte and perplexity on a text, or the score of a task",
     declare,
     run,
     "runnel evaluate runs/first --data other.txt\n"

@@ -19,20 +19,49 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("run", metavar="RUN", help="run directory, checkpoint directory or .safetensors file")
     add("--prompt", default="", metavar="TEXT", help="what the text begins with")
-    add("--tokens", type=positive(int), default=500, metavar="N", help="at most (default: 500)")
-    add("--temperature", type=float, default=0.8, metavar="X", help="0: always the likeliest")
-    add("--top-k", type=positive(int), metavar="K", help="draw from the K likeliest tokens")
-    add("--top-p", type=float, metavar="P", help="draw from the likeliest that sum to P")
-    add("--seed", type=natural, default=0, metavar="N", help="what is drawn (default: 0)")
-    add("--stop", action="append", default=[], metavar="TEXT", help="end before this text")
+    add(
+        "--tokens",
+        type=positive(int),
+        default=500,
+        metavar="N",
+        help="tokens to write, at most (default: 500)",
+    )
+    add(
+        "--temperature",
+        type=float,
+        default=0.8,
+        metavar="X",
+        help="randomness; 0: always the likeliest token (default: 0.8)",
+    )
+    add("--top-k", type=positive(int), metavar="K", help="draw only from the K likeliest tokens")
+    add(
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="draw only from the likeliest tokens that together reach probability P",
+    )
+    add(
+        "--seed", type=natural, default=0, metavar="N", help="seed of the random draws (default: 0)"
+    )
+    add(
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="stop before this text; may be repeated",
+    )
     add("--device", default="auto", metavar="auto|cpu|cuda", help="where to compute")
     add(
         "--weights",
         choices=("float32", "bfloat16"),
         default="float32",
-        help="format of the matrices on a CPU: bfloat16 is up to twice as fast and rounds them",
+        help="format of the matrices on a CPU; bfloat16 is up to twice as fast, but rounds them",
     )
-    add("--chat", action="store_true", help="take turns, in one stream that keeps its state")
+    add(
+        "--chat",
+        action="store_true",
+        help="hold a conversation, in one stream that keeps its state",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -72,7 +101,7 @@ def _converse(session: Any, args: argparse.Namespace, sampling: Sampling) -> Non
         session.read(args.prompt)
     interactive = sys.stdin.isatty()
     if interactive:
-        print("say something; an empty line ends", file=sys.stderr)
+        print("say something; an empty line ends the conversation", file=sys.stderr)
     while True:
         if interactive:
             print("> ", end="", file=sys.stderr, flush=True)
@@ -91,7 +120,7 @@ def _stream(pieces: Iterable[str]) -> None:
 
 VERB = Verb(
     "generate",
-    "streams text; --chat keeps a conversation and its state",
+    "writes text as it is generated; --chat holds a conversation",
     declare,
     run,
     'runnel generate runs/mingru-stories --prompt "Once upon a time" --temperature 0.7',

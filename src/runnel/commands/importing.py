@@ -16,21 +16,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
         dest="format",
         required=True,
         metavar="FORMAT",
-        help="how its weights are named: tinystoriesgru, mingru-pytorch, minrnns, hgrn "
-        "(flash-linear-attention's)",
+        help="whose weights they are: tinystoriesgru, mingru-pytorch, minrnns, or hgrn (of "
+        "flash-linear-attention)",
     )
     add(
         "--tokenizer",
         metavar="NAME",
-        help="minrnns, hgrn, mingru-pytorch: what its tokens stand for: byte, gpt2:DIR, or "
-        "char:CHARACTERS, one for each token in order",
+        help="what the tokens of minrnns, hgrn or mingru-pytorch stand for: byte, gpt2:DIR, or "
+        "char:CHARACTERS, one character for each token in order",
     )
     add(
         "--normalized",
         action="store_true",
-        help="minrnns: its minLSTM was trained with use_coeff_norm",
+        help="minrnns: the minLSTM was trained with use_coeff_norm",
     )
-    add("--out", required=True, metavar="DIR", help="the run directory")
+    add("--out", required=True, metavar="DIR", help="the run directory to make")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
 
 VERB = Verb(
     "import",
-    "a run directory from somebody else's weights",
+    "makes a run directory from weights that others published",
     declare,
     run,
     "runnel import tinystoriesgru-0.2M.pt --as tinystoriesgru --out runs/theirs\n"

@@ -19,7 +19,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         metavar="SOURCE",
-        help="the text that decays are seen on (default: the run's validation text)",
+        help="the text to observe the gates on (default: the run's validation text)",
     )
     add("--picture", metavar="FILE.svg", help="draw the half-lives of each layer's channels")
     add("--device", default="auto", metavar="auto|cpu|cuda", help="where to compute")
@@ -51,23 +51,17 @@ def run(args: argparse.Namespace) -> None:
 
 def _text(args: argparse.Namespace, model: Any) -> tuple[Any, Any, str]:
     """The first tokens of the text in rows, where documents begin in them, and the text's name."""
-    import dataclasses
-
     import torch
 
+    from runnel.commands.evaluate import judged_text
     from runnel.configuration import from_plain
-    from runnel.data import DataConfig, open_corpus, open_stream
+    from runnel.data import DataConfig
     from runnel.inference.session import tokenizer_of
     from runnel.storage.load import load_config
 
     tokenizer = tokenizer_of(model)
     config = from_plain(DataConfig, load_config(args.run).get("data", {}))
-    if args.data is not None:
-        config = dataclasses.replace(config, source=args.data, validation=None)
-        stream, name = open_stream(config, tokenizer), args.data
-    else:
-        stream = open_corpus(config, tokenizer).validation
-        name = f"validation text of {config.source}"
+    stream, name = judged_text(config, args.data, tokenizer)
     tokens = torch.tensor(stream.tokens_N[: _ROWS * _LENGTH].tolist(), dtype=torch.int64)
     length = min(_LENGTH, len(tokens))
     tokens_BT = tokens[: len(tokens) // length * length].view(-1, length)
@@ -143,7 +137,7 @@ def _percent(share: float) -> str:
 
 VERB = Verb(
     "inspect",
-    "parameters, state size, memory half-life and gates of each layer",
+    "shows parameters, state size, memory half-life and gates of each layer",
     declare,
     run,
     "runnel inspect runs/first\nrunnel inspect runs/first --picture memory.svg",

@@ -13,7 +13,12 @@ KINDS = ("recipes", "mixers", "tasks", "corpora")
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The flags."""
-    parser.add_argument("kind", nargs="?", metavar="KIND", help=", ".join(KINDS) + " or fields")
+    parser.add_argument(
+        "kind",
+        nargs="?",
+        metavar="KIND",
+        help=", ".join(KINDS) + " or fields (default: all but fields)",
+    )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="whose fields to list")
 
 
@@ -107,16 +112,12 @@ def _list_fields(args: argparse.Namespace) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
-    return (
-        {True: "true", False: "false", None: "none"}.get(value, str(value))
-        if (value is None or isinstance(value, bool))
-        else str(value)
-    )
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 VERB = Verb(
     "list",
-    "what exists, one line each with its source",
+    "lists what exists, one line each with its source",
     declare,
     run,
     "runnel list recipes\nrunnel list fields mingru-stories",

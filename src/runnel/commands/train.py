@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The flags."""
-    parser.add_argument("recipe", metavar="RECIPE", help="its name (runnel list recipes)")
+    parser.add_argument("recipe", metavar="RECIPE", help="the recipe's name (runnel list recipes)")
     add_training_flags(parser)
 
 
@@ -21,22 +21,20 @@ def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
     """The recipe of that name with the flags and then the --set fields put into it."""
     import dataclasses
 
-    from runnel.configuration import look_up, override
-    from runnel.recipes import RECIPES
+    from runnel import recipes
+    from runnel.configuration import override
 
-    recipe = look_up("recipe", name, RECIPES).make()
+    recipe = recipes.recipe(name)
     flags = ("steps", "tokens", "minutes", "batch", "length", "seed", "precision")
     given = {flag: getattr(args, flag) for flag in flags if getattr(args, flag) is not None}
-    if {"steps", "tokens", "minutes"} & set(given):
-        given = {"steps": None, "tokens": None, "minutes": None} | given
     data, task, assignments = recipe.data, recipe.task, args.set
     if task is not None:
         fields = task_fields(task, args.data, given.pop("length", None))
         assignments = [f"task.{name}={value}" for name, value in fields.items()] + assignments
     elif args.data is not None:
         data = dataclasses.replace(data, source=args.data)
-    training = dataclasses.replace(recipe.training, **given)
-    return override(dataclasses.replace(recipe, data=data, training=training), assignments)
+    recipe = recipes.with_training(dataclasses.replace(recipe, data=data), **given)
+    return override(recipe, assignments)
 
 
 def task_fields(task: Any, data: str | None, length: int | None) -> dict[str, Any]:
@@ -72,7 +70,6 @@ def run(args: argparse.Namespace) -> int:
     from runnel.training import train
 
     recipe = chosen_recipe(args.recipe, args)
-
     out = args.out or f"runs/{args.recipe}"
     result = train(
         recipe, out, resume=args.resume, device=args.device, quiet=args.quiet or args.json
@@ -87,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _report(result: Result) -> None:
     if result.interrupted_by:
-        print(f"interrupted after {result.steps} steps and saved; the same command goes on")
+        print(f"interrupted after {result.steps} steps and saved; run the same command to resume")
         return
     spent = f"after {result.tokens:,} tokens in {result.seconds:.0f} s"
     if result.accuracy is not None:
@@ -104,7 +101,7 @@ def _report(result: Result) -> None:
 
 VERB = Verb(
     "train",
-    "trains a recipe; ends with a run directory",
+    "trains a recipe into a run directory",
     declare,
     run,
     "runnel train mingru-stories --minutes 2\n"

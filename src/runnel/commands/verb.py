@@ -42,40 +42,49 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def add_training_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of all verbs that train, as INTERFACE.md names them."""
+def add_training_flags(
+    parser: argparse.ArgumentParser, out: str = "the run directory (default: runs/RECIPE)"
+) -> None:
+    """The flags of all verbs that train; `out` says what --out is."""
     add = parser.add_argument
-    add("--data", metavar="SOURCE", help="corpus name, path (.txt, .jsonl, directory) or hf:NAME")
-    add("--out", metavar="DIR", help="the run directory (default: runs/RECIPE)")
+    add(
+        "--data",
+        metavar="SOURCE",
+        help="what to train on: corpus name, path (.txt, .jsonl, directory) or hf:NAME",
+    )
+    add("--out", metavar="DIR", help=out)
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=positive(int), metavar="N", help="budget in steps")
     budget.add_argument("--tokens", type=positive(int), metavar="N", help="budget in tokens")
     budget.add_argument(
-        "--minutes", type=positive(float), metavar="M", help="budget in minutes of training steps"
+        "--minutes",
+        type=positive(float),
+        metavar="M",
+        help="budget in minutes of training (evaluating and saving not counted)",
     )
     add("--batch", type=positive(int), metavar="N", help="sequences in a batch")
     add("--length", type=positive(int), metavar="N", help="tokens in a sequence")
-    add("--seed", type=natural, metavar="N", help="seed of weights, order and dropout")
+    add("--seed", type=natural, metavar="N", help="seed of weights, data order and dropout")
     add("--device", default="auto", metavar="auto|cpu|cuda", help="where to compute")
     add(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
-        help="format of matrix products; auto: what this machine multiplies faster",
+        help="format of matrix products; auto: the one this machine multiplies faster",
     )
     add(
         "--resume",
         choices=("auto", "never", "must"),
         default="auto",
-        help="go on with the run in --out: if there is one, never, or only if there is one",
+        help="resume what --out holds: auto, if it holds anything; never; must, or fail",
     )
     add(
         "--set",
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="any field of the recipe, such as model.dim=128 (runnel list fields RECIPE)",
+        help="set any field of the recipe, such as model.dim=128 (runnel list fields RECIPE)",
     )
-    add("--quiet", action="store_true", help="print the result alone")
+    add("--quiet", action="store_true", help="print only the result")
 
 
 def print_json(value: Any) -> None:

@@ -40,7 +40,7 @@ def fault(device: str, op: str = "mingru_scan") -> str:
     """What is wrong with an op's kernels on a device, by a small trial; empty when nothing."""
     from runnel.ops import selftest
 
-    # The first to ask may be a caller who wants no gradients, and whose dice are not ours.
+    # The first to ask may be a caller who wants no gradients, and whose random state is not ours.
     asked = (torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]))
     with asked[0], asked[1], asked[2]:
         try:

@@ -8,7 +8,7 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
-from runnel.configuration import look_up, override
+from runnel.configuration import look_up
 from runnel.data.tokenizers import ByteTokenizer
 from runnel.errors import InputError
 from runnel.models.model import Model
@@ -30,12 +30,14 @@ RECIPES = _gather()
 
 def recipe(name: str, **training: Any) -> Recipe:
     """The recipe of that name; a budget given in `training` replaces the recipe's own."""
-    made = look_up("recipe", name, RECIPES).make()
-    if not training:
-        return made
+    return with_training(look_up("recipe", name, RECIPES).make(), **training)
+
+
+def with_training(base: Recipe, **training: Any) -> Recipe:
+    """The recipe with fields of its training replaced; a budget given replaces its own."""
     if {"steps", "tokens", "minutes"} & set(training):
         training = {"steps": None, "tokens": None, "minutes": None} | training
-    return dataclasses.replace(made, training=dataclasses.replace(made.training, **training))
+    return dataclasses.replace(base, training=dataclasses.replace(base.training, **training))
 
 
 def build(name: str, **overrides: Any) -> Model[Any]:
@@ -56,8 +58,3 @@ def build(name: str, **overrides: Any) -> Model[Any]:
     if config.vocab_size == ByteTokenizer().vocab_size:
         model.tokenizer = ByteTokenizer()
     return model
-
-
-def adjusted(base: Recipe, assignments: list[str]) -> Recipe:
-    """The recipe with fields set from texts such as `model.dim=128` (the flag --set)."""
-    return override(base, assignments)

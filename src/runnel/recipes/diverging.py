@@ -12,7 +12,7 @@ from runnel.recipes.recipe import named
 from runnel.recipes.transformers import gpt2_15m
 from runnel.training.config import Recipe
 
-_FEW_LAYERS: dict[str, Any] = {"stages": (1, 2, 4)}
+FEW_LAYERS: dict[str, Any] = {"stages": (1, 2, 4)}
 
 
 def diverging_11m() -> Recipe:
@@ -51,7 +51,7 @@ def diverging_mingru_stories() -> Recipe:
 def _small(mixer: str) -> Recipe:
     together = stories(mixer)
     assert isinstance(together.model, StackConfig)
-    return replace(together, model=parting(together.model, **_FEW_LAYERS))
+    return replace(together, model=parting(together.model, **FEW_LAYERS))
 
 
 def parting(stack: StackConfig, **growth: Any) -> DivergingConfig:

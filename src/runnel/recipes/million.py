@@ -20,17 +20,18 @@ from runnel.models.model import ModelConfig
 from runnel.models.plain import PlainConfig
 from runnel.models.size import match_size
 from runnel.models.stack import BlockConfig, StackConfig
-from runnel.recipes.diverging import parting
+from runnel.recipes.diverging import FEW_LAYERS, parting
+from runnel.recipes.diverging import RECIPES as DIVERGING
 from runnel.recipes.quick import LATE_DECAY, LONG_MEMORY
 from runnel.recipes.recipe import LEAN, NamedRecipe
+from runnel.recipes.transformers import MODERN
+from runnel.recipes.transformers import RECIPES as TRANSFORMERS
 from runnel.training.config import OptimizerConfig, Recipe, TrainingConfig
 
 PARAMETERS = 1_000_000  # without embedding and head
 _LAYERS = 4
-_MODERN = BlockConfig(convolution=0, feedforward="gated", expansion=8 / 3)
 # With places learned by each layer this stack stays where it begins: docs/LOG.md.
 _GPT2 = BlockConfig(convolution=0, norm="layer", feedforward="gelu-tanh")
-_STAGES: dict[str, Any] = {"stages": (1, 2, 4)}
 
 
 def _stack(mixer: str, **options: Any) -> StackConfig:
@@ -47,7 +48,7 @@ def _gpt2() -> GPT2Config:
     return GPT2Config(dim=144, layers=_LAYERS, heads=4, context=256)
 
 
-def _modern(block: BlockConfig = _MODERN) -> StackConfig:
+def _modern(block: BlockConfig = MODERN) -> StackConfig:
     attention = AttentionConfig(dim=144, heads=4, window=256)
     return StackConfig(dim=144, layers=_LAYERS, mixers=(attention,), block=block)
 
@@ -98,26 +99,26 @@ _SYSTEMS: dict[str, tuple[str, str, Callable[[], ModelConfig]]] = {
         MIXERS["attention"].source,
         partial(_stack, "attention"),
     ),
-    "gpt2": ("GPT-2", "GPT-2 after build-nanogpt: Radford et al. 2019; Karpathy 2024", _gpt2),
+    "gpt2": ("GPT-2", TRANSFORMERS["gpt2-stories"].source, _gpt2),
     "transformer-modern": (
         "The modern transformer",
-        "RMSNorm: Zhang and Sennrich 2019; rotary: Su et al. 2021; gated: Shazeer 2020",
+        TRANSFORMERS["transformer-modern"].source,
         _modern,
     ),
     "conv-attention": (
         "Convolution-attention",
-        "a convolution-attention transformer, its expander made causal",
+        TRANSFORMERS["conv-attention-9m"].source,
         _conv_attention,
     ),
     "diverging": (
         "GPT-2's blocks with rotary positions, growing from one to four",
-        "progressively diverging transformer",
-        lambda: parting(_modern(_GPT2), **_STAGES),
+        DIVERGING["diverging-11m"].source,
+        lambda: parting(_modern(_GPT2), **FEW_LAYERS),
     ),
     "diverging-mingru": (
         "minGRU, growing from one block to four",
-        "progressively diverging transformer",
-        lambda: parting(_mingru(), **_STAGES),
+        DIVERGING["diverging-11m"].source,
+        lambda: parting(_mingru(), **FEW_LAYERS),
     ),
     "gru-memory": (
         "The GRU with attention and memory",

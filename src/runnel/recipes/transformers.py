@@ -15,7 +15,7 @@ from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, Trai
 
 _STEPS, _STEP_TOKENS = 19_073, 524_288
 _GPT2_VOCABULARY = 50_257
-_MODERN = BlockConfig(convolution=0, feedforward="gated", expansion=8 / 3)
+MODERN = BlockConfig(convolution=0, feedforward="gated", expansion=8 / 3)
 
 
 def gpt2_15m() -> Recipe:
@@ -32,7 +32,7 @@ def transformer_modern() -> Recipe:
             dim=192,
             layers=12,
             mixers=(attention,),
-            block=_MODERN,
+            block=MODERN,
             tied=True,
         )
     )
@@ -52,7 +52,7 @@ def gpt2_stories() -> Recipe:
 def transformer_modern_stories() -> Recipe:
     """The modern transformer on the bundled corpus, for two minutes on two CPU cores."""
     attention = AttentionConfig(dim=96, heads=3, window=512)
-    block = replace(_MODERN, expansion=2.5)
+    block = replace(MODERN, expansion=2.5)
     return _quick(StackConfig(dim=96, layers=4, mixers=(attention,), block=block), 1.2e-2)
 
 
