@@ -67,6 +67,18 @@ def to_plain(config: Any) -> dict[str, Any]:
     return _STRICT.unstructure(config)
 
 
+def leaves(plain: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of what `to_plain` gave with its dotted path; a list of values counts as one."""
+    if isinstance(plain, dict):
+        for name, value in plain.items():
+            yield from leaves(value, f"{path}.{name}" if path else name)
+    elif isinstance(plain, list) and any(isinstance(value, (dict, list)) for value in plain):
+        for i, value in enumerate(plain):
+            yield from leaves(value, f"{path}.{i}")
+    else:
+        yield path, plain
+
+
 def from_plain(cls: type[T], plain: Any, where: str = "config.json") -> T:
     """The configuration of class `cls` that `to_plain` wrote; InputError names field and fault."""
     return _structure(_STRICT, cls, plain, where)
@@ -105,8 +117,8 @@ def _written(path: str, text: str, before: Any) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise InputError(
-            f"--set: {path}: expected JSON behind a bracket; got {text!r}: {error}; check its "
-            "quotes and commas"
+            f"--set: {path}: expected JSON, because of the bracket; got {text!r}: {error}; "
+            "check its quotes and commas"
         ) from None
 
 

@@ -230,6 +230,13 @@ def test_a_batch_beyond_all_memory_is_the_users_fault(
         _trainer(make_recipe(batch=10**9), subject)
 
 
+def test_more_batches_in_a_step_than_memory_are_the_users_fault(
+    make_recipe: MakeRecipe, subject: Subject
+) -> None:
+    with pytest.raises(InputError, match=r"accumulate=1000000000000 .* choose a smaller one"):
+        _trainer(make_recipe(accumulate=10**12), subject)
+
+
 def test_a_length_beyond_the_text_is_the_users_fault(
     make_recipe: MakeRecipe, subject: Subject
 ) -> None:

@@ -14,7 +14,7 @@ from runnel.bench.measure import Pace
 from runnel.bench.report import Contestant, Maker, Report
 from runnel.errors import InputError
 from runnel.mixers.mingru import MinGRUConfig
-from runnel.training.picture import GRID, INK
+from runnel.training.picture import GRID, INK, STYLE
 
 LENGTHS = (256, 1024, 4096, 16_384, 65_536)
 NAME = "one layer by length, forward+backward"
@@ -89,16 +89,7 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
     from matplotlib import pyplot as plt
 
     measured = [row for row in rows if row["name"] == NAME and row["seconds"] is not None]
-    style: dict[Any, Any] = {
-        "svg.hashsalt": "runnel",
-        "font.size": 10,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "axes.edgecolor": "#94a3b8",
-    }
-    with plt.rc_context(style):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
         quantities = (("seconds", "time", _SECONDS), ("peak_bytes", "peak memory", _BYTES))
         for axis, (key, title, marks) in zip(axes, quantities, strict=True):

@@ -160,16 +160,7 @@ class HuggingFaceModel:
         protocol = f"windows of {self.context} tokens, the first half of each read before"
         if unknown:
             protocol += f"; {unknown:,} unknown tokens flatter it"
-        loss, per_byte = nats / tokens, nats / size
-        return Evaluation(
-            loss=loss,
-            nats_per_byte=per_byte,
-            bits_per_byte=per_byte / math.log(2),
-            perplexity=math.exp(min(loss, 700.0)),
-            tokens=tokens,
-            bytes=size,
-            protocol=protocol,
-        )
+        return Evaluation.of(nats, tokens, size, protocol)
 
     def _documents(self, tokens_N: NDArray[Any], tokenizer: Tokenizer) -> Iterator[list[int]]:
         """The tokens of each document: a start, its text, and an end where it is known to end."""

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from runnel.data.loader import IGNORED
 from runnel.data.tokenizers import Tokenizer
 from runnel.errors import DivergedError, InputError
 from runnel.inference.reading import chunk_length, device_of, reading
 from runnel.models.model import Model
 
 Tokens = NDArray[Any]
+CARRIED = "state carried through the text, fresh at each document"
+"""the protocol of `evaluate` without windows"""
 Span = tuple[int, int]  # inputs start to stop, of which each predicts the token after it
 
-_IGNORED = -100
 _SEARCH = 2**20
 # 16 rows of 2048 take twice as long on a CPU as 16 of 256, whose activations stay in its caches.
 _CPU_LENGTH, _GPU_LENGTH = 256, 2048
@@ -47,6 +49,20 @@ class Evaluation:
     """bytes of text that these targets stand for"""
     protocol: str
     """what the model had read before each target"""
+
+    @classmethod
+    def of(cls, nats: float, tokens: int, size: int, protocol: str) -> "Evaluation":
+        """From the sum of the losses over so many tokens, which stand for `size` bytes."""
+        loss, per_byte = nats / tokens, nats / size
+        return cls(
+            loss=loss,
+            nats_per_byte=per_byte,
+            bits_per_byte=per_byte / math.log(2),
+            perplexity=math.exp(min(loss, 700.0)),
+            tokens=tokens,
+            bytes=size,
+            protocol=protocol,
+        )
 
 
 def evaluate(
@@ -90,7 +106,7 @@ def evaluate(
     groups: Iterable[list[Span]]
     if windows is None:
         groups = [_documents(tokens_N, targets, tokenizer.end, batch)]
-        protocol = "state carried through the text, fresh at each document"
+        protocol = CARRIED
     else:
         groups = _windows(targets // windows, windows, batch)
         protocol = f"fresh state every {windows} tokens"
@@ -158,13 +174,13 @@ def _read(
     for at in range(0, longest, chunk):
         width = min(chunk, longest - at)
         inputs_RT = np.full((len(spans), width), tokenizer.end, np.int64)
-        targets_RT = np.full((len(spans), width), _IGNORED, np.int64)
+        targets_RT = np.full((len(spans), width), IGNORED, np.int64)
         for row, (start, stop) in enumerate(spans):
             piece = np.asarray(tokens_N[start + at : min(stop, start + at + width) + 1], np.int64)
             inside = max(0, len(piece) - 1)  # none once this row's span is over
             inputs_RT[row, :inside] = piece[:inside]
             targets_RT[row, :inside] = piece[1 : inside + 1]
-        counted = targets_RT[targets_RT != _IGNORED]
+        counted = targets_RT[targets_RT != IGNORED]
         _check_tokens(max(int(inputs_RT.max()), int(counted.max())), model, tokenizer)
         with reading(model):
             tokens_RT = torch.from_numpy(inputs_RT).to(device)
@@ -180,7 +196,7 @@ def _nats(logits_RTV: Tensor, targets_RT: Tensor) -> float:
     logits_NV = logits_RTV.flatten(0, 1)
     logits_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32))
     losses_N = F.cross_entropy(
-        logits_NV, targets_RT.flatten(), ignore_index=_IGNORED, reduction="none"
+        logits_NV, targets_RT.flatten(), ignore_index=IGNORED, reduction="none"
     )
     return float(losses_N.sum(dtype=torch.float64))
 
@@ -202,14 +218,4 @@ def _result(total: _Sum, protocol: str) -> Evaluation:
         )
     if total.bytes == 0:
         raise InputError(f"expected text to predict; got {total.tokens} tokens that stand for none")
-    loss = total.nats / total.tokens
-    per_byte = total.nats / total.bytes
-    return Evaluation(
-        loss=loss,
-        nats_per_byte=per_byte,
-        bits_per_byte=per_byte / math.log(2),
-        perplexity=math.exp(min(loss, 700.0)),
-        tokens=total.tokens,
-        bytes=total.bytes,
-        protocol=protocol,
-    )
+    return Evaluation.of(total.nats, total.tokens, total.bytes, protocol)

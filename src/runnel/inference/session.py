@@ -26,7 +26,7 @@ _CHUNK = 1024
 
 
 class Session:
-    """One stream of a model: what it has read and written so far, as a state, and its dice.
+    """One stream of a model: what it has read and written, as a state, and its random generator.
 
     The state is never written into: `fork` costs a few microseconds, and neither session notices
     the other. Made by `Session.start` or `Session.load`.

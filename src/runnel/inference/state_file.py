@@ -1,4 +1,4 @@
-"""A stream on disk: state, logits and dice in one sealed safetensors file, verified when read."""
+"""A stream on disk: state, logits and generator in one sealed safetensors file, verified."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ class Stream:
     position: int
     """tokens read and written so far"""
     generator: np.random.Generator
-    """where the dice stand"""
+    """draws the tokens that are written"""
 
 
 def save_stream(path: Path, model: Model[Any], stream: Stream) -> None:

@@ -4,7 +4,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_INK, _GRID, _BAND, _MIDDLE, _POINT = "#334155", "#e2e8f0", "#c9d8e6", "#7c9cb8", "#c2410c"
+from runnel.training.picture import GRID, INK, STYLE
+
+_BAND, _MIDDLE, _POINT = "#c9d8e6", "#7c9cb8", "#c2410c"
 
 
 def draw_half_lives(layers: Sequence[Mapping[str, Any]], *, title: str) -> str:
@@ -18,16 +20,7 @@ def draw_half_lives(layers: Sequence[Mapping[str, Any]], *, title: str) -> str:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     rows = [layer for layer in layers if layer["half_lives"] is not None]
-    style: dict[Any, Any] = {
-        "svg.hashsalt": "runnel",
-        "font.size": 10,
-        "text.color": _INK,
-        "axes.labelcolor": _INK,
-        "xtick.color": _INK,
-        "ytick.color": _INK,
-        "axes.edgecolor": "#94a3b8",
-    }
-    with rc_context(style):
+    with rc_context(STYLE):
         height = 1.35 + 0.36 * max(1, len(rows))
         figure = Figure(figsize=(7.2, height))
         FigureCanvasSVG(figure)
@@ -55,7 +48,7 @@ def draw_half_lives(layers: Sequence[Mapping[str, Any]], *, title: str) -> str:
         axes.xaxis.set_major_formatter(named)
         narrow = bool(ends) and max(ends) < 10 * min(ends)
         axes.xaxis.set_minor_formatter(named if narrow else NullFormatter())
-        axes.grid(axis="x", color=_GRID, linewidth=0.8)
+        axes.grid(axis="x", color=GRID, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)
         for side in ("top", "right", "left"):
@@ -63,7 +56,7 @@ def draw_half_lives(layers: Sequence[Mapping[str, Any]], *, title: str) -> str:
         axes.set_xlabel(
             "half-life on the text (tokens): median, middle half, 5 to 95 % of channels"
         )
-        axes.set_title(title, loc="left", fontsize=10, color=_INK)
+        axes.set_title(title, loc="left", fontsize=10, color=INK)
         drawn = io.BytesIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         return drawn.getvalue().decode()

@@ -6,7 +6,7 @@ import hashlib
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from runnel.inference import generate, loss_by_position
 from runnel.inference.answers import reader
 from runnel.inference.reading import chunk_length, device_of, reading
 from runnel.inference.session import tokenizer_of
+from runnel.models.inspection import bytes_of
 from runnel.models.model import Model
 from runnel.reports.results import Bin, Sample
 from runnel.tasks import Reading
@@ -70,7 +71,7 @@ def state_bytes(model: Model[Any], tokens_N: NDArray[Any]) -> dict[str, int]:
     found: dict[str, int] = {}
     with reading(model):
         state: Any = model.init_state(1)
-        sizes, read = [_bytes(state)], 0
+        sizes, read = [bytes_of(state)], 0
         for length in STATE_LENGTHS:
             if length == STATE_LENGTHS[-1] and len(set(sizes)) == 1:
                 found[str(length)] = sizes[0]
@@ -81,15 +82,9 @@ def state_bytes(model: Model[Any], tokens_N: NDArray[Any]) -> dict[str, int]:
                 tokens_BT = torch.from_numpy(tokens_N[places_T].astype(np.int64))[None]
                 _, state = model(tokens_BT.to(device_of(model)), state)
                 read += chunk
-            sizes.append(_bytes(state))
+            sizes.append(bytes_of(state))
             found[str(length)] = sizes[-1]
     return found
-
-
-def _bytes(state: Any) -> int:
-    if isinstance(state, torch.Tensor):
-        return state.numel() * state.element_size()
-    return sum(_bytes(part) for part in state) if isinstance(state, (tuple, list)) else 0
 
 
 def by_position(
@@ -138,7 +133,7 @@ def recall(model: Model[Any], source: str, questions: int = _RECALL_QUESTIONS) -
     return tuple(bins)
 
 
-def samples(model: Model[Any], prompts: tuple[str, ...], seed: int) -> tuple[Sample, ...]:
+def samples(model: Model[Any], prompts: Iterable[str], seed: int) -> tuple[Sample, ...]:
     """What the model writes after each prompt, at temperature 0.8."""
     return tuple(
         Sample(prompt=prompt, text=generate(model, prompt, _SAMPLE_TOKENS, seed=seed))

@@ -5,6 +5,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from runnel.configuration import leaves
 from runnel.reports.chart import Line, dot_chart, line_chart
 from runnel.reports.curves import against, binned
 from runnel.reports.published import Figure, figure_of
@@ -252,7 +253,7 @@ def _samples(entries: list[Entry]) -> str:
         parts.append(f'<p class="soft">{what}</p><div class="samples">{cards}</div>')
     if not parts:
         return ""
-    how = "The first seed's models, at temperature 0.8, each with the same dice."
+    how = "The first seed's models, at temperature 0.8, each with the same random draws."
     return f'<h2>Samples</h2><p class="note">{how}</p>{"".join(parts)}'
 
 
@@ -265,26 +266,17 @@ def _configuration(comparison: Comparison) -> str:
     ]
     for entry in comparison.entries:
         if entry.recipe:
-            leaves = "".join(
-                f"<span>{escape(path)}={escape(str(value))}</span>"
-                for path, value in _flat(entry.recipe, "")
+            settings = "".join(
+                f"<span>{escape(path)}={escape(_shown(value))}</span>"
+                for path, value in leaves(entry.recipe)
             )
             parts.append(
                 f"<details><summary>{escape(entry.name)} "
                 f'<span class="soft">{escape(entry.source)}</span></summary>'
-                f'<p class="config">{leaves}</p></details>'
+                f'<p class="config">{settings}</p></details>'
             )
     return "".join(parts)
 
 
-def _flat(plain: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(plain, dict):
-        for name, value in plain.items():
-            yield from _flat(value, f"{path}.{name}" if path else name)
-    elif isinstance(plain, list) and any(isinstance(value, (dict, list)) for value in plain):
-        for i, value in enumerate(plain):
-            yield from _flat(value, f"{path}.{i}")
-    elif isinstance(plain, list):
-        yield path, ",".join(map(str, plain))
-    else:
-        yield path, plain
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

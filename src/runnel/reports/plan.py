@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from runnel import files, strict_json
-from runnel.configuration import from_plain, to_plain
+from runnel.configuration import from_plain, leaves, to_plain
 from runnel.errors import InputError
 from runnel.reports.results import FORMAT, Comparison
 from runnel.training import Recipe
@@ -62,7 +62,7 @@ def read_plan(out: Path) -> Comparison | None:
     path = out / PLAN
     if not path.exists():
         return None
-    plain = strict_json.parse(files.read_regular(path, strict_json.LARGEST), PLAN)
+    plain = strict_json.read(path)
     if plain.pop("format", None) != FORMAT:
         raise InputError(f"{path}: expected a comparison of format {FORMAT}; choose another --out")
     return from_plain(Comparison, plain, PLAN)
@@ -90,12 +90,4 @@ def _leaves(plan: Comparison) -> dict[str, Any]:
     plain["entries"] = {entry["name"]: entry for entry in plain["entries"]}
     for dated in ("made", "version"):
         del plain[dated]
-    return {"recipes": names, **dict(_walk(plain, ""))}
-
-
-def _walk(plain: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(plain, dict):
-        for name, value in plain.items():
-            yield from _walk(value, f"{path}.{name}" if path else name)
-    else:
-        yield path, plain
+    return {"recipes": names, **dict(leaves(plain))}

@@ -28,9 +28,7 @@ def read_run(out: Path, name: str, seed: int) -> Run | None:
     path = _result(out, name, seed)
     if not path.exists():
         return None
-    return from_plain(
-        Run, strict_json.parse(files.read_regular(path, strict_json.LARGEST), path.name), path.name
-    )
+    return from_plain(Run, strict_json.read(path), path.name)
 
 
 def write_run(out: Path, name: str, run: Run) -> None:

@@ -67,7 +67,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
     rows.append(("machine", machine_line(comparison)))
     todo = sum(len(missing(comparison, entry)) for entry in comparison.entries)
     if todo:
-        rows.append(("not done", f"{todo} runs are still to come: the same command goes on"))
+        rows.append(("not done", f"{todo} runs are still to come: the same command resumes"))
     return rows
 
 

@@ -17,6 +17,7 @@ from runnel import files, strict_json
 from runnel.configuration import from_plain
 from runnel.data import open_corpus
 from runnel.errors import DiskError, DivergedError, InputError
+from runnel.inference.evaluate import CARRIED
 from runnel.reports import measure
 from runnel.reports.guests import judged_guest
 from runnel.reports.memory import PeakMemory
@@ -28,6 +29,7 @@ from runnel.storage.run import RunDirectory
 from runnel.training import Progress, Recipe, train
 from runnel.training.precision import choose_device
 from runnel.training.progress import seconds_left
+from runnel.training.run import readable
 from runnel.training.schedule import Budget, Spent
 
 _EVERY = 0.25
@@ -144,7 +146,7 @@ def measured(plan: Comparison, entry: Entry, recipe: Recipe, path: Path) -> Run:
         validation_tokens=len(tokens_N) - 1,
         validation_sha256=measure.fingerprint(tokens_N),
         tokenizer_sha256=files.sha256(strict_json.render(tokenizer.to_plain())),
-        protocol="state carried through the text, fresh at each document",
+        protocol=CARRIED,
         tokens_per_second=measure.speed(lines),
         curve=measure.curve(lines),
         by_position=measure.by_position(model, tokens_N, tokenizer, recipe.training.length),
@@ -157,19 +159,8 @@ def measured(plan: Comparison, entry: Entry, recipe: Recipe, path: Path) -> Run:
     return dataclasses.replace(
         found,
         state_bytes=measure.state_bytes(model, tokens_N),
-        samples=measure.samples(model, _readable(recipe.prompts, tokenizer), 0),
+        samples=measure.samples(model, readable(recipe.prompts, tokenizer) or [""], 0),
     )
-
-
-def _readable(prompts: tuple[str, ...], tokenizer: Any) -> tuple[str, ...]:
-    readable = []
-    for prompt in prompts:
-        try:
-            tokenizer.encode(prompt)
-        except InputError:
-            continue
-        readable.append(prompt)
-    return tuple(readable) or ("",)
 
 
 def main(arguments: list[str]) -> int:

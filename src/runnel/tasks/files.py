@@ -79,6 +79,6 @@ def existing_folder(task: str, source: str, wanted: str) -> Path:
     if not path.is_dir():
         raise InputError(
             f"expected the folder of {wanted} for {task}; got {source!r}, which "
-            f"{'is no folder' if path.exists() else 'does not exist'}; name it with --data"
+            f"{'is not a folder' if path.exists() else 'does not exist'}; name it with --data"
         )
     return path

@@ -1,7 +1,7 @@
 """ListOps: the value of nested lists of operations (Nangia and Bowman 2018), at LRA's settings."""
 
-import random as dice_box
 from dataclasses import dataclass
+from random import Random
 from statistics import median
 from typing import ClassVar
 
@@ -62,29 +62,29 @@ class ListOps(GeneratedTask):
     def draw(self, random: np.random.Generator, size: int, length: int | None = None) -> Batch:
         """See `GeneratedTask.draw`; lengths vary up to the longest."""
         # Trees are grown symbol by symbol, where Python's own generator is much faster.
-        dice = dice_box.Random(int(random.integers(2**63)))
-        grown = [self._expression(dice) for _ in range(size)]
+        generator = Random(int(random.integers(2**63)))
+        grown = [self._expression(generator) for _ in range(size)]
         tokenizer = self.tokenizer()
         texts = [tokenizer.encode(text) for text, _ in grown]
         return padded(texts, [1 + value for _, value in grown])
 
-    def _expression(self, dice: dice_box.Random) -> tuple[str, int]:
+    def _expression(self, generator: Random) -> tuple[str, int]:
         while True:
             symbols: list[str] = []
-            value = self._grow(dice, 1, symbols)
+            value = self._grow(generator, 1, symbols)
             if self.shortest <= len(symbols) <= self.length:
                 return "".join(symbols), value
 
-    def _grow(self, dice: dice_box.Random, level: int, symbols: list[str]) -> int:
+    def _grow(self, generator: Random, level: int, symbols: list[str]) -> int:
         """Append a list to the symbols; its value. One that is too long already is cut off."""
-        operator = dice.choice((_MIN, _MAX, _MEDIAN, _SUM))
+        operator = generator.choice((_MIN, _MAX, _MEDIAN, _SUM))
         symbols.append(operator)
         values = []
-        for _ in range(dice.randint(2, self.arguments)):
-            if level < self.depth and len(symbols) <= self.length and dice.random() < _LIST:
-                values.append(self._grow(dice, level + 1, symbols))
+        for _ in range(generator.randint(2, self.arguments)):
+            if level < self.depth and len(symbols) <= self.length and generator.random() < _LIST:
+                values.append(self._grow(generator, level + 1, symbols))
             else:
-                values.append(dice.randrange(10))
+                values.append(generator.randrange(10))
                 symbols.append(str(values[-1]))
         symbols.append(_CLOSE)
         return evaluated(operator, values)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from runnel.configuration import fields
+from runnel.inference.leaves import leaves
 from runnel.models.model import Model, ModelConfig
 from runnel.training.config import Recipe
 from runnel.training.schedule import Budget, Spent
@@ -24,7 +25,7 @@ def model_card(
 ) -> str:
     """The card in Markdown; `outcome` has validation_loss, bits_per_byte, best_step and so on."""
     parameters = sum(p.numel() for p in model.parameters())
-    state = sum(_floats(part) for part in model.init_state(1))
+    state = sum(leaf.numel() for leaf in leaves(model.init_state(1)))
     device = next(model.parameters()).device
     rows = {
         "architecture": f"{recipe.model.name}: {_described(recipe.model)}",
@@ -92,9 +93,3 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _floats(state: Any) -> int:
-    if isinstance(state, torch.Tensor):
-        return state.numel()
-    return sum(_floats(part) for part in state)

@@ -64,7 +64,7 @@ class Compiled:
                 "training.compile=always"
             )
         warnings.warn(
-            f"torch.compile fails on this model ({fault}); training goes on without it, slower",
+            f"torch.compile fails on this model ({fault}); training goes on without it, but slower",
             RuntimeWarning,
             stacklevel=2,
         )

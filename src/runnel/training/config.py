@@ -113,7 +113,7 @@ class TrainingConfig:
     length: int = 256
     """tokens in a sequence"""
     accumulate: int = 1
-    """batches whose gradients are averaged into one optimizer step"""
+    """batches whose gradients are averaged into one optimizer step; all are held at once"""
     learning_rate: float = 4e-3
     """peak learning rate of AdamW"""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

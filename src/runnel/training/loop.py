@@ -57,12 +57,12 @@ def train(
 ) -> Result:
     """Train `recipe` into the run directory `out` until its budget is spent.
 
-    A run that `out` already holds is gone on with if its configuration is the same or its budget
-    shorter; `resume` says whether it may (auto), must not (never) or must be there (must). On a
-    CPU, and on a GPU with `training.deterministic`, a budget in steps or tokens then ends bit for
-    bit where an undisturbed run would have. Raises
-    InputError before anything is written, DivergedError at the first loss or gradient that is not
-    finite, DiskError when saving fails; the last good checkpoint stays in each case.
+    A run that `out` already holds is resumed if its configuration is the same but for a shorter
+    budget; `resume` says whether there may be one (auto), must be none (never) or must be one
+    (must). On a CPU, and on a GPU with `training.deterministic`, a resumed run with a budget in
+    steps or tokens ends with the same bits as an undisturbed one. Raises InputError before
+    anything is written, DivergedError at the first loss or gradient that is not finite, DiskError
+    when saving fails; the last good checkpoint stays in each case.
     """
     if resume not in ("auto", "never", "must"):
         raise InputError(f"expected resume to be auto, never or must; got {resume!r}")
@@ -130,7 +130,7 @@ def _check_directory(out: Path, resume: str) -> None:
     if resume == "never" and there:
         raise InputError(
             f"expected an --out without a run, because of --resume never; got {out}, which holds "
-            "one; choose another, or --resume auto to go on with it"
+            "one; choose another, or --resume auto to resume it"
         )
     if resume == "must" and not there:
         raise InputError(

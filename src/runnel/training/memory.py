@@ -15,6 +15,8 @@ from runnel.training.config import TrainingConfig
 
 # Training holds each weight, its gradient and at least one moment.
 _COPIES = 3
+# A batch in memory: two numbers and a mark for each token, and what tensors take beside them.
+_TOKEN, _BATCH = 17, 1000
 _FRESH = {"empty", "zeros", "ones", "full", "rand", "randn"}
 
 
@@ -40,13 +42,20 @@ def refuse_larger_models(config: ModelConfig, device: torch.device) -> Iterator[
 
 
 def refuse_larger_batches(config: TrainingConfig, vocab_size: int, device: torch.device) -> None:
-    """InputError if not even a batch's logits and their gradient fit into the memory."""
-    most, needed = memory_of(device), 8 * config.batch * config.length * vocab_size
+    """InputError if a batch's logits and their gradient, or a step's batches, exceed the memory."""
+    most, tokens = memory_of(device), config.batch * config.length
+    needed = 8 * tokens * vocab_size
     if needed > most:
         raise InputError(
             f"expected batches whose logits fit into {most / 1e9:,.1f} GB of memory; got "
             f"training.batch={config.batch} of training.length={config.length}, which need "
             f"{needed / 1e9:,.1f} GB; choose a smaller batch and a larger training.accumulate"
+        )
+    if config.accumulate * (_BATCH + _TOKEN * tokens) > most:
+        raise InputError(
+            f"expected a step whose batches fit into {most / 1e9:,.1f} GB of memory; got "
+            f"training.accumulate={str(config.accumulate)[:40]} of {tokens:,} tokens each; choose "
+            "a smaller one"
         )
 
 

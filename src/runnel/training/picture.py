@@ -6,6 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 INK, GRID = "#334155", "#e2e8f0"
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "runnel",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.edgecolor": "#94a3b8",
+}
+"""what all pictures share, for matplotlib's `rc_context`"""
 _TRAIN, _VALIDATION = "#9db4c8", "#c2410c"
 _POINTS = 2000
 
@@ -20,16 +30,7 @@ def draw_loss(lines: Sequence[dict[str, Any]], *, title: str, bytes_per_token: f
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-    style: dict[Any, Any] = {
-        "svg.hashsalt": "runnel",
-        "font.size": 10,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "axes.edgecolor": "#94a3b8",
-    }
-    with rc_context(style):
+    with rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.2))
         FigureCanvasSVG(figure)
         # Fixed margins: a layout engine would draw everything twice.

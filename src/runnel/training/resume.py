@@ -1,9 +1,6 @@
-"""Whether a run directory may be gone on with: the same configuration, or a longer budget."""
+"""Whether a run directory may be resumed: with the same configuration, or a longer budget."""
 
-from collections.abc import Iterator
-from typing import Any
-
-from runnel.configuration import fields, to_plain
+from runnel.configuration import fields, leaves, to_plain
 from runnel.errors import InputError
 from runnel.training.config import Recipe
 from runnel.training.schedule import Budget
@@ -18,7 +15,7 @@ def check_same_run(saved: Recipe, wanted: Recipe, where: str) -> bool:
     `where` is the run directory's name.
     """
     old, new = Budget.of(saved.training), Budget.of(wanted.training)
-    before, after = dict(_leaves(to_plain(saved))), dict(_leaves(to_plain(wanted)))
+    before, after = dict(leaves(to_plain(saved))), dict(leaves(to_plain(wanted)))
     for path in [field.path for field in fields(wanted)] + sorted(before.keys() | after.keys()):
         ours = path.removeprefix("training.") in _BUDGET and old.kind == new.kind
         if ours or (path not in before and path not in after):
@@ -34,14 +31,3 @@ def check_same_run(saved: Recipe, wanted: Recipe, where: str) -> bool:
             "use the same or a longer one, or choose another --out"
         )
     return new.total > old.total
-
-
-def _leaves(plain: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(plain, dict):
-        for name, value in plain.items():
-            yield from _leaves(value, f"{path}.{name}" if path else name)
-    elif isinstance(plain, list) and any(isinstance(value, (dict, list)) for value in plain):
-        for i, value in enumerate(plain):
-            yield from _leaves(value, f"{path}.{i}")
-    else:
-        yield path, plain

@@ -1,10 +1,11 @@
 """A run in its directory: steps, lines of metrics, evaluations, samples and checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 
+from runnel.data.tokenizers import Tokenizer
 from runnel.errors import InputError
 from runnel.inference import generate
 from runnel.models.growing import GrowingModel
@@ -57,7 +58,9 @@ class Run:
         self._best: dict[str, Any] = {}
         self._owed = False
         self._announce: dict[str, Any] = {}
-        self._prompts = _usable(trainer.recipe.prompts, subject)
+        prompts = trainer.recipe.prompts
+        # If the tokenizer reads none of them, the beginning of a document.
+        self._prompts = readable(prompts, subject.tokenizer) or [""] * bool(prompts)
 
     @property
     def best_step(self) -> int | None:
@@ -286,16 +289,16 @@ class Run:
         )
 
 
-def _usable(prompts: tuple[str, ...], subject: Subject) -> list[str]:
-    """The prompts that the tokenizer can read; if it reads none, the beginning of a document."""
-    usable = []
+def readable(prompts: Iterable[str], tokenizer: Tokenizer) -> list[str]:
+    """The prompts that the tokenizer can read."""
+    found = []
     for prompt in prompts:
         try:
-            subject.tokenizer.encode(prompt)
+            tokenizer.encode(prompt)
         except InputError:
             continue
-        usable.append(prompt)
-    return usable or [""] * bool(prompts)
+        found.append(prompt)
+    return found
 
 
 def _quoted(text: str) -> str:
