@@ -231,6 +231,11 @@ def test_a_prepared_dataset_trains_and_judges(runnel: Run, text: Path, tmp_path:
     code, _, error = runnel("evaluate", run, "--data", str(tmp_path / "other"))
     assert (code, error.count("\n")) == (2, 1)
     assert "the model's tokenizer" in error
+    # Said of what is read, not of the vocabulary that follows from it.
+    code, _, error = runnel(
+        "train", "mingru-stories", "--data", other[1], "--out", run, *TINY, "--resume", "must"
+    )
+    assert (code, error.count("\n"), "data.source" in error) == (2, 1, True)
     shard = tmp_path / "set" / "shards" / "000000.shard"
     shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
     code, _, error = runnel("train", "mingru-stories", "--data", out, "--out", run + "2", *TINY)

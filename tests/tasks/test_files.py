@@ -4,6 +4,7 @@ import gzip
 import io
 import tarfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,24 @@ import pytest
 
 from runnel.data.loader import IGNORED
 from runnel.errors import InputError
+from runnel.tasks.files import Examples
 from runnel.tasks.imdb import IMDB
 from runnel.tasks.sequential_mnist import SequentialMNIST
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given(IMDB):
+    """Sequences of given lengths to judge by, of two classes."""
+
+    lengths: tuple[int, ...] = ()
+
+    def examples(self) -> tuple[Examples, Examples, str]:
+        sequences = [np.ones(length, dtype=np.uint8) for length in self.lengths]
+        test = Examples(sequences=sequences, labels=[1 + i % 2 for i in range(len(sequences))])
+        return test, test, ""
 
 
 def _digits(folder: Path, count: int) -> None:
@@ -67,6 +81,16 @@ def test_reviews_are_cut_padded_and_asked_after_their_last_byte(reviews: Path) -
         for counted in [np.flatnonzero(targets_T != IGNORED)]
     }
     assert rows == {b"fine\0\0": {4: "+"}, b"a long": {6: "-"}}
+
+
+def test_what_judges_is_read_once_beside_others_of_its_length() -> None:
+    lengths = np.random.default_rng(0).integers(1, 500, 100)
+    batches = [batch for _, batch in _Given(lengths=tuple(lengths.tolist())).test_batches()]
+    ends = [np.flatnonzero(row != IGNORED) for batch in batches for row in batch.targets_BT]
+    assert sorted(int(end[0]) for end in ends) == sorted(lengths.tolist())
+    assert sum(batch.tokens_BT.size for batch in batches) < 1.2 * lengths.sum()
+    widths = [batch.tokens_BT.shape[1] for batch in batches]
+    assert widths != sorted(widths)
 
 
 def test_epochs_have_their_own_orders_and_the_same_reviews(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_a_run_learns_the_task_and_says_how_well(recipe: Recipe, tmp_path: Path)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["accuracy"] == result.accuracy
     assert lines[-1]["validation_tokens"] == 100
-    assert "of the answers right" in (tmp_path / "README.md").read_text()
+    card = (tmp_path / "README.md").read_text()
+    assert "of the answers right" in card
+    assert "by guessing" in card
     saved = json.loads((tmp_path / "config.json").read_text())
     assert saved["task"]["type"] == "selective-copying"
     assert saved["training"]["length"] == 1 + 10 + 1

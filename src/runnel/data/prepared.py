@@ -136,6 +136,11 @@ def open_prepared(folder: Path, tokenizer: Tokenizer | None = None) -> Prepared:
             "runnel data prepare command again to finish it"
         )
     index = _read_index(folder)
+    if not os.path.exists(folder / TOKENIZER):
+        raise InputError(
+            f"{folder / TOKENIZER}: expected the dataset's tokenizer; it is missing; prepare the "
+            "dataset again"
+        )
     own = read_tokenizer(folder / TOKENIZER, str(folder / TOKENIZER))
     if tokenizer_hash(own) != index["tokenizer"]:
         raise InputError(

@@ -61,11 +61,19 @@ class FileTask(TrainableTask):
         return train.batch(places)
 
     def test_batches(self) -> Iterator[tuple[str, Batch]]:
-        """See `TrainableTask.test_batches`; in an order that mixes the classes."""
+        """See `TrainableTask.test_batches`; in an order that mixes classes and lengths.
+
+        What stands side by side is of one length, nearly: little is read that only fills rows.
+        """
         test = self.examples()[1]
-        order = Permutation(len(test.labels), make_key(0))(np.arange(len(test.labels))).tolist()
-        for first in range(0, len(order), _TEST_ROWS):
-            yield "", test.batch(order[first : first + _TEST_ROWS])
+        count = len(test.labels)
+        mixed_N = Permutation(count, make_key(0))(np.arange(count))
+        length_N = np.array([len(sequence) for sequence in test.sequences])
+        order_N = mixed_N[length_N[mixed_N].argsort(kind="stable")]
+        batches = -(-count // _TEST_ROWS)
+        for number in Permutation(batches, make_key(0))(np.arange(batches)).tolist():
+            first = number * _TEST_ROWS
+            yield "", test.batch(order_N[first : first + _TEST_ROWS].tolist())
 
 
 @lru_cache(maxsize=4)

@@ -16,7 +16,9 @@ def check_same_run(saved: Recipe, wanted: Recipe, where: str) -> bool:
     """
     old, new = Budget.of(saved.training), Budget.of(wanted.training)
     before, after = dict(leaves(to_plain(saved))), dict(leaves(to_plain(wanted)))
-    for path in [field.path for field in fields(wanted)] + sorted(before.keys() | after.keys()):
+    # What is read comes first: another tokenizer would else be told as another vocabulary.
+    paths = sorted((f.path for f in fields(wanted)), key=lambda path: path.startswith("model."))
+    for path in paths + sorted(before.keys() | after.keys()):
         ours = path.removeprefix("training.") in _BUDGET and old.kind == new.kind
         if ours or (path not in before and path not in after):
             continue
