@@ -292,6 +292,17 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         "corpus.json: expected what its SHA-256",
     ),
     "no index": (lambda d: (d / "corpus.json").write_text("{}"), "corpus.json: expected format 1"),
+    "no tokenizer": (lambda d: (d / "tokenizer.json").unlink(), "out/tokenizer.json: expected"),
+    "half a tokenizer": (
+        lambda d: (d / "tokenizer.json").write_text('{"format": 1, "ty'),
+        "out/tokenizer.json: expected JSON",
+    ),
+    "a cut shard": (
+        lambda d: (d / "shards" / "000001.shard").write_bytes(
+            (d / "shards" / "000001.shard").read_bytes()[:-9]
+        ),
+        "bytes as its header says",
+    ),
     "the tokenizer": (
         lambda d: (d / "tokenizer.json").write_text(
             '{"format": 1, "type": "char", "characters": ["a"]}'
@@ -328,3 +339,15 @@ def test_slices_are_those_of_the_whole(text: str, tmp_path: Path) -> None:
     whole_N = tokens_N[:]
     for place in (slice(1, None), slice(490, 1600), slice(-7, None), slice(5, 5), slice(0, 10**9)):
         assert np.array_equal(tokens_N[place], whole_N[place])
+
+
+def test_what_failed_before_its_first_shard_may_begin_with_other_options(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"body": "The brook ran on and on."}\n' * 3)
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=r"a\.jsonl:1: expected the field 'text'; got body"):
+        prepare(DataConfig(source=str(path)), out, jobs=1, report=quiet)
+    config = DataConfig(source=str(path), field="body", tokenizer="char")
+    assert prepare(config, out, jobs=1, report=quiet).tokenizer == "char"
+    with pytest.raises(InputError, match="begun with; got another tokenizer"):
+        prepare(DataConfig(source=str(path), field="body"), out, jobs=1, report=quiet)

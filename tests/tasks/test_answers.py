@@ -9,6 +9,7 @@ import pytest
 
 from runnel.data.loader import IGNORED, Batch
 from runnel.data.tokenizers import CharTokenizer
+from runnel.errors import InputError
 from runnel.tasks import TRAINABLE, Reading
 from runnel.tasks.listops import ListOps, evaluated
 from runnel.tasks.state_tracking import StateTracking
@@ -117,6 +118,12 @@ def test_lengths_beyond_training_are_judged_apart() -> None:
     assert widths == {"40": 42, "80": 82, "160": 162, "256": 258}
     longest = max(task.training_batch(0, i, 2).tokens_BT.shape[1] for i in range(200))
     assert longest == 42
+
+
+def test_listops_says_where_expressions_are_too_rare() -> None:
+    task = ListOps(shortest=400, depth=12, arguments=2)
+    with pytest.raises(InputError, match="further apart"):
+        task.training_batch(0, 0, 1)
 
 
 def test_no_answer_of_a_state_tracking_task_is_nearly_always_the_same() -> None:

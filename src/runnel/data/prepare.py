@@ -95,6 +95,12 @@ def _check_plan(out: Path, config: DataConfig, source: Source) -> None:
     saved = strict_json.read(path, str(path))
     if saved == plan:
         return
+    if not any((out / SHARDS).glob("*.shard")):
+        # Nothing is finished, as after a field that is not there: what was begun may be forgotten.
+        if (out / TOKENIZER).exists():
+            files.remove(out / TOKENIZER)
+        files.write_durably(path, strict_json.render(plan))
+        return
     theirs, ours = saved.get("config"), plan["config"]
     assert isinstance(ours, dict)
     names = [n for n in ours if isinstance(theirs, dict) and theirs.get(n) != ours[n]]

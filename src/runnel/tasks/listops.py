@@ -14,6 +14,7 @@ from runnel.tasks.task import GeneratedTask, padded
 _MIN, _MAX, _MEDIAN, _SUM = "nxms"
 _CLOSE = "]"
 _LIST = 0.25  # how often an argument is a list itself
+_TRIES = 10_000  # at the usual settings every few draws are of a wanted length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,8 @@ class ListOps(GeneratedTask):
         if not (self.arguments >= 2 and 4 <= self.shortest <= self.length):
             raise InputError(
                 "listops wants arguments of at least 2 and 4 <= shortest <= length; got "
-                f"arguments={self.arguments}, shortest={self.shortest}, length={self.length}"
+                f"arguments={self.arguments}, shortest={self.shortest}, length={self.length}; "
+                "task.shortest goes with a smaller length"
             )
         if self.shortest > fullest:
             raise InputError(
@@ -69,11 +71,16 @@ class ListOps(GeneratedTask):
         return padded(texts, [1 + value for _, value in grown])
 
     def _expression(self, generator: Random) -> tuple[str, int]:
-        while True:
+        for _ in range(_TRIES):
             symbols: list[str] = []
             value = self._grow(generator, 1, symbols)
             if self.shortest <= len(symbols) <= self.length:
                 return "".join(symbols), value
+        raise InputError(
+            f"listops wants lengths that expressions often have; got none of {self.shortest} to "
+            f"{self.length} symbols in {_TRIES:,} draws; set task.shortest and task.length further "
+            "apart, or task.depth and task.arguments higher"
+        )
 
     def _grow(self, generator: Random, level: int, symbols: list[str]) -> int:
         """Append a list to the symbols; its value. One that is too long already is cut off."""
