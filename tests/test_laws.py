@@ -45,7 +45,7 @@ MODEL_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "diverging": [],
     "gpt2": [{"context": 5}, {"context": 64, "heads": 3}],
     "plain": [{"mixer": MIXERS[name](dim=DIM)} for name in ("memory", "mingru_memory")],
-    "stack": [{"mixers": (MIXERS["mingru"](dim=DIM),), "cache": True}],
+    "stack": [{"mixers": (MIXERS["mingru"](dim=DIM),), "cache": roles} for roles in (1, 2)],
 }
 
 

@@ -1,19 +1,19 @@
-"""A unigram cache on the logits: what was said before is likelier again.
+"""A cache on the logits: what was said before is likelier again, or less so, by its role.
 
 After Kuhn and De Mori 1990 and Grave et al. 2016 (arXiv 1612.04426), with a learned weight and rate
-of forgetting for each token, and a gate that the model opens where it wants to repeat. A recurrence
-of few channels learns slowly to copy a name that it read once; this learns it early, with a state
-of V numbers.
+of forgetting for each token. The model says in which role it read a token, and at each place how
+much it wants what was read in each: the hero's name, not the friend's. A recurrence of few channels
+learns slowly to copy a name that it read once; this learns it early, with a state of V numbers a
+role.
 """
 
-# B batch, T time, V vocabulary, D model width
+# B batch, T time, V vocabulary, D model width, R roles, S different tokens of a sequence
 
 import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from runnel.mixer import state_dtype
 from runnel.ops import linear_scan
@@ -24,56 +24,98 @@ _REACH = 10.0
 
 
 class CacheState(NamedTuple):
-    """How often each token was read, faded."""
+    """How often each token was read in each role, faded."""
 
-    count_BV: Tensor
+    count_BRV: Tensor
 
 
-class UnigramCache(nn.Module):
-    """m_t = λ m_{t-1} + onehot(x_t);  logits_t + g(y_t) w log(1 + m_t).
+class RoleCache(nn.Module):
+    """m_tr = λ m_{t-1,r} + s_tr onehot(x_t);  logits_t + w Σ_r g_tr log(1 + m_tr).
 
-    λ and w are learned for each token; g is softplus of a linear map of y_t, what the head reads.
+    λ and w are learned for each token. Of y_t, what the head reads, linear maps make s_t, shares
+    that add up to one, and g_t, of either sign: where one of two was meant, the other is not.
     """
 
-    def __init__(self, vocab_size: int, dim: int) -> None:
+    def __init__(self, vocab_size: int, dim: int, roles: int) -> None:
         super().__init__()
         keep = 0.5 ** (1 / _HALF_LIFE)
+        self.roles = roles
         self.keep_V = nn.Parameter(torch.full((vocab_size,), math.log(keep / (1 - keep))))
         self.weight_V = nn.Parameter(torch.zeros(vocab_size))
-        self.gate = nn.Linear(dim, 1)
+        self.gate = nn.Linear(dim, roles)
         nn.init.zeros_(self.gate.weight)
-        nn.init.zeros_(self.gate.bias)
+        nn.init.constant_(self.gate.bias, 0.7)
+        self.share = nn.Linear(dim, roles) if roles > 1 else None
 
     def init_state(self, batch_size: int) -> CacheState:
         """Nothing read."""
-        vocabulary, dtype = len(self.weight_V), state_dtype(self.weight_V)
-        return CacheState(self.weight_V.new_zeros(batch_size, vocabulary, dtype=dtype))
+        shape = (batch_size, self.roles, len(self.weight_V))
+        return CacheState(self.weight_V.new_zeros(shape, dtype=state_dtype(self.weight_V)))
 
     def forward(
         self,
+        logits_BTV: Tensor,
         tokens_BT: Tensor,
         y_BTD: Tensor,
         state: CacheState | None,
         reset_BT: Tensor | None,
     ) -> tuple[Tensor, CacheState]:
-        """What is added to the logits (B, T, V), and the state after the last token."""
-        keep_V = self._keep()
-        said_BTV = keep_V.new_zeros(*tokens_BT.shape, len(keep_V))
-        said_BTV = said_BTV.scatter(-1, tokens_BT.unsqueeze(-1), 1.0)
-        initial_BV = None if state is None else state.count_BV
-        keep_BTV = keep_V.expand_as(said_BTV)
-        count_BTV, last_BV = linear_scan(keep_BTV, said_BTV, initial_BV, reset_BT)
-        return self._likelier(count_BTV, y_BTD), CacheState(last_BV)
+        """The logits with what is likelier added (in place), and the state after the last token."""
+        batch, time = tokens_BT.shape
+        if state is None and 0 < time < len(self.weight_V):
+            # Only what stands in the sequence can have been said.
+            same_BTT = tokens_BT.unsqueeze(2) == tokens_BT.unsqueeze(1)
+            slot_BT = same_BTT.byte().argmax(2)
+            token_BS = tokens_BT
+        else:
+            slot_BT = tokens_BT
+            token_BS = torch.arange(len(self.weight_V), device=tokens_BT.device)
+            token_BS = token_BS.expand(batch, -1)
+        shape_RS = (self.roles, token_BS.shape[1])
+        share_BTR1 = self._share(y_BTD).unsqueeze(-1)
+        said_BTRS = share_BTR1.new_zeros(batch, time, *shape_RS)
+        said_BTRS = said_BTRS.scatter(
+            -1, slot_BT[..., None, None].expand_as(share_BTR1), share_BTR1
+        )
+        keep_BRS = self._keep()[token_BS].unsqueeze(1).expand(-1, self.roles, -1)
+        count, last = linear_scan(
+            keep_BRS.flatten(1).unsqueeze(1).expand(-1, time, -1),
+            said_BTRS.flatten(2),
+            None if state is None else state.count_BRV.flatten(1),
+            reset_BT,
+        )
+        told_BTS = self._told(count.unflatten(2, shape_RS), y_BTD)
+        likelier_BTS = told_BTS * self._weight()[token_BS].unsqueeze(1)
+        index_BTS = token_BS.unsqueeze(1).expand(-1, time, -1)
+        logits_BTV = logits_BTV.scatter_add_(-1, index_BTS, likelier_BTS.to(logits_BTV.dtype))
+        last_BRS = last.unflatten(1, shape_RS)
+        after_BRV = last_BRS.new_zeros(batch, self.roles, len(self.weight_V))
+        after_BRV = after_BRV.scatter_add(-1, token_BS.unsqueeze(1).expand_as(last_BRS), last_BRS)
+        return logits_BTV, CacheState(after_BRV)
 
-    def step(self, token_B: Tensor, y_BD: Tensor, state: CacheState) -> tuple[Tensor, CacheState]:
+    def step(
+        self, logits_BV: Tensor, token_B: Tensor, y_BD: Tensor, state: CacheState
+    ) -> tuple[Tensor, CacheState]:
         """One token of `forward`."""
-        faded_BV = self._keep() * state.count_BV
-        one_B1 = torch.ones_like(faded_BV[:, :1])
-        count_BV = faded_BV.scatter_add(-1, token_B.unsqueeze(-1), one_B1)
-        return self._likelier(count_BV, y_BD), CacheState(count_BV)
+        share_BR1 = self._share(y_BD).unsqueeze(-1)
+        faded_BRV = self._keep() * state.count_BRV
+        count_BRV = faded_BRV.scatter_add(
+            -1, token_B[:, None, None].expand_as(share_BR1), share_BR1
+        )
+        return logits_BV + self._told(count_BRV, y_BD) * self._weight(), CacheState(count_BRV)
+
+    def _told(self, count: Tensor, y: Tensor) -> Tensor:
+        """The sum over roles of what was told (..., R, S), as much as it is wanted here."""
+        return (torch.log1p(count) * self.gate(y).unsqueeze(-1)).sum(-2)
+
+    def _weight(self) -> Tensor:
+        return _REACH * self.weight_V
 
     def _keep(self) -> Tensor:
         return torch.sigmoid(self.keep_V.to(state_dtype(self.keep_V)))
 
-    def _likelier(self, count: Tensor, y: Tensor) -> Tensor:
-        return F.softplus(self.gate(y)) * _REACH * self.weight_V * torch.log1p(count)
+    def _share(self, y: Tensor) -> Tensor:
+        dtype = state_dtype(self.keep_V)
+        if self.share is None:
+            return y.new_ones(*y.shape[:-1], 1, dtype=dtype)
+        return torch.softmax(self.share(y).to(dtype), -1)

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from runnel.mixer import Mixer, MixerConfig, SharingMixerConfig, state_dtype
-from runnel.models.cache import UnigramCache
+from runnel.models.cache import RoleCache
 from runnel.models.feedforward import FeedForward, Kind
-from runnel.models.model import Model, ModelConfig, check_most
+from runnel.models.model import Model, ModelConfig, check_sizes
 from runnel.models.norm import RMSNorm
 from runnel.ops.convolution import causal_convolution_step
 from runnel.ops.fused import causal_convolution
+
+_MOST_ROLES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +72,9 @@ class StackConfig(ModelConfig):
     """what stands around the mixers"""
     tied: bool = False
     """read out with the embedding's own matrix"""
-    cache: bool = False
-    """a unigram cache makes what was read before likelier; it adds vocab_size numbers to the
-    state"""
+    cache: int = 0
+    """roles of a cache that makes what was read before likelier or less so (0: none); each adds
+    vocab_size numbers to the state"""
 
     @classmethod
     def complete(cls, plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,11 +91,11 @@ class StackConfig(ModelConfig):
         return full
 
     def __post_init__(self) -> None:
-        check_most(self)
-        if min(self.vocab_size, self.dim, self.layers, len(self.mixers)) < 1:
+        check_sizes(self)
+        if not self.mixers or not 0 <= self.cache <= _MOST_ROLES:
             raise ValueError(
-                "a stack wants vocab_size, dim, layers and mixers of at least 1; got "
-                f"{self.vocab_size}, {self.dim}, {self.layers}, {len(self.mixers)}"
+                f"stack wants mixers of at least 1 and a cache of 0 to {_MOST_ROLES} roles; got "
+                f"{len(self.mixers)}, {self.cache}"
             )
         same = tuple(m if m.dim == self.dim else replace(m, dim=self.dim) for m in self.mixers)
         object.__setattr__(self, "mixers", same)
@@ -186,7 +188,9 @@ class Stack(Model[tuple[Any, ...]]):
         self.head = nn.Linear(config.dim, config.vocab_size, bias=not config.tied)
         if config.tied:
             self.head.weight = self.embedding.weight
-        self.cache = UnigramCache(config.vocab_size, config.dim) if config.cache else None
+        self.cache = (
+            RoleCache(config.vocab_size, config.dim, config.cache) if config.cache else None
+        )
         self._initialise()
 
     def init_state(self, batch_size: int) -> tuple[Any, ...]:
@@ -213,8 +217,7 @@ class Stack(Model[tuple[Any, ...]]):
         y_BTD = self.norm(x_BTD)
         logits_BTV = self.head(y_BTD)
         if self.cache is not None:
-            likelier_BTV, counts = self.cache(tokens_BT, y_BTD, states[-1], reset_BT)
-            logits_BTV = logits_BTV + likelier_BTV
+            logits_BTV, counts = self.cache(logits_BTV, tokens_BT, y_BTD, states[-1], reset_BT)
             after.append(counts)
         return logits_BTV, tuple(after)
 
@@ -228,8 +231,7 @@ class Stack(Model[tuple[Any, ...]]):
         y_BD = self.norm(x_BD)
         logits_BV = self.head(y_BD)
         if self.cache is not None:
-            likelier_BV, counts = self.cache.step(token_B, y_BD, state[-1])
-            logits_BV = logits_BV + likelier_BV
+            logits_BV, counts = self.cache.step(logits_BV, token_B, y_BD, state[-1])
             after.append(counts)
         return logits_BV, tuple(after)
 

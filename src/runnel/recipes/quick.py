@@ -21,7 +21,7 @@ LONG_MEMORY: dict[str, dict[str, Any]] = {"mingru": {"half_lives": (1.0, 256.0)}
 def stories(mixer: str) -> Recipe:
     """A model of the bundled corpus, for two minutes on two CPU cores."""
     return Recipe(
-        model=matched_stack(mixer, 120, 4, fields=LONG_MEMORY, block=LEAN, cache=True),
+        model=matched_stack(mixer, 120, 4, fields=LONG_MEMORY, block=LEAN, cache=2),
         data=DataConfig(source="stories", tokenizer="bpe:2048", megabytes=8),
         training=TrainingConfig(
             minutes=2,
