@@ -61,8 +61,8 @@ def test_is_its_equation(vocabulary: int, roles: int, carried: bool) -> None:
     reset_BT = torch.rand(3, 13) < 0.2
     expected = one_by_one(cache, logits_BTV, tokens_BT, y_BTD, count_BRV, reset_BT)
     state = CacheState(count_BRV) if carried else None
-    found_BTV, after = cache(logits_BTV.clone(), tokens_BT, y_BTD, state, reset_BT)
-    torch.testing.assert_close(found_BTV, expected[0])
+    found_NV, after = cache(logits_BTV.flatten(0, 1).clone(), tokens_BT, y_BTD, state, reset_BT)
+    torch.testing.assert_close(found_NV.view_as(expected[0]), expected[0])
     torch.testing.assert_close(after.count_BRV, expected[1])
     found_BV, one_later = cache.step(logits_BTV[:, -1], tokens_BT[:, -1], y_BTD[:, -1], after)
     later = one_by_one(
@@ -85,11 +85,11 @@ def test_gradients_are_those_of_the_equation() -> None:
     reset_BT = torch.rand(2, 9) < 0.2
     weigh_BTV = torch.randn(2, 9, 20).double()
     inputs = [logits_BTV, y_BTD, *cache.parameters()]
-    found = cache(logits_BTV * 1, tokens_BT, y_BTD, None, reset_BT)[0]
+    found_NV = cache(logits_BTV.flatten(0, 1) * 1, tokens_BT, y_BTD, None, reset_BT)[0]
     nothing_BRV = torch.zeros(2, 2, 20).double()
     slow = one_by_one(cache, logits_BTV, tokens_BT, y_BTD, nothing_BRV, reset_BT)[0]
     for a, b in zip(
-        torch.autograd.grad((found * weigh_BTV).sum(), inputs),
+        torch.autograd.grad((found_NV.view_as(weigh_BTV) * weigh_BTV).sum(), inputs),
         torch.autograd.grad((slow * weigh_BTV).sum(), inputs),
         strict=True,
     ):

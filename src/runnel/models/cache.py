@@ -7,7 +7,7 @@ learns slowly to copy a name that it read once; this learns it early, with a sta
 role.
 """
 
-# B batch, T time, V vocabulary, D model width, R roles, S different tokens of a sequence
+# B batch, T time, N = B T, V vocabulary, D model width, R roles, S different tokens of a sequence
 
 import math
 from typing import NamedTuple
@@ -54,13 +54,16 @@ class RoleCache(nn.Module):
 
     def forward(
         self,
-        logits_BTV: Tensor,
+        logits_NV: Tensor,
         tokens_BT: Tensor,
         y_BTD: Tensor,
         state: CacheState | None,
         reset_BT: Tensor | None,
     ) -> tuple[Tensor, CacheState]:
-        """The logits with what is likelier added (in place), and the state after the last token."""
+        """The logits with what is likelier added, in place, and the state after the last token.
+
+        Rows of (B T, V) are no view of what a linear layer made, of which autograd would copy all.
+        """
         batch, time = tokens_BT.shape
         if state is None and 0 < time < len(self.weight_V):
             # Only what stands in the sequence can have been said.
@@ -86,12 +89,13 @@ class RoleCache(nn.Module):
         )
         told_BTS = self._told(count.unflatten(2, shape_RS), y_BTD)
         likelier_BTS = told_BTS * self._weight()[token_BS].unsqueeze(1)
-        index_BTS = token_BS.unsqueeze(1).expand(-1, time, -1)
-        logits_BTV = logits_BTV.scatter_add_(-1, index_BTS, likelier_BTS.to(logits_BTV.dtype))
+        index_NS = token_BS.unsqueeze(1).expand(-1, time, -1).flatten(0, 1)
+        likelier_NS = likelier_BTS.flatten(0, 1).to(logits_NV.dtype)
+        logits_NV = logits_NV.scatter_add_(-1, index_NS, likelier_NS)
         last_BRS = last.unflatten(1, shape_RS)
         after_BRV = last_BRS.new_zeros(batch, self.roles, len(self.weight_V))
         after_BRV = after_BRV.scatter_add(-1, token_BS.unsqueeze(1).expand_as(last_BRS), last_BRS)
-        return logits_BTV, CacheState(after_BRV)
+        return logits_NV, CacheState(after_BRV)
 
     def step(
         self, logits_BV: Tensor, token_B: Tensor, y_BD: Tensor, state: CacheState

@@ -1,6 +1,6 @@
 """A stack of residual blocks, each with its mixer: the language model that all recipes share."""
 
-# B batch, T time, D model width, V vocabulary, K taps, P = K - 1 inputs before
+# B batch, T time, N = B T, D model width, V vocabulary, K taps, P = K - 1 inputs before
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -215,11 +215,11 @@ class Stack(Model[tuple[Any, ...]]):
                 x_BTD, block_state = block(x_BTD, before, reset_BT)
             after.append(block_state)
         y_BTD = self.norm(x_BTD)
-        logits_BTV = self.head(y_BTD)
+        logits_NV = self.head(y_BTD.flatten(0, 1))
         if self.cache is not None:
-            logits_BTV, counts = self.cache(logits_BTV, tokens_BT, y_BTD, states[-1], reset_BT)
+            logits_NV, counts = self.cache(logits_NV, tokens_BT, y_BTD, states[-1], reset_BT)
             after.append(counts)
-        return logits_BTV, tuple(after)
+        return logits_NV.unflatten(0, tokens_BT.shape), tuple(after)
 
     def step(self, token_B: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         """See `Model.step`."""

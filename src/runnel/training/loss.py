@@ -62,7 +62,7 @@ class _CrossEntropy(torch.autograd.Function):
             log_p = F.log_softmax(logits_NV[piece].to(wide), dim=1)
             losses_N[piece] = -log_p.gather(1, target).squeeze(1)
             error = log_p.exp_().scatter_add_(1, target, -torch.ones_like(target, dtype=wide))
-            grad_NV[piece] = error.div_(divisor_N1[piece])
+            torch.div(error, divisor_N1[piece], out=grad_NV[piece])
         ctx.save_for_backward(grad_NV)
         return losses_N.masked_fill_(~counted_N, 0.0).sum() / answers
 
