@@ -1,6 +1,7 @@
 """The command line as a user meets it: one line for an error, exit codes, instant help."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -206,6 +207,21 @@ def test_bad_evaluation_is_one_line(fault: str, runnel: Run, trained: Path) -> N
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert hint in error
+
+
+def test_threads_sleep_soon_unless_the_user_says_how_they_wait(
+    runnel: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert runnel("list", "mixers")[0] == 0
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert runnel("list", "mixers")[0] == 0
+    assert os.environ["GOMP_SPINCOUNT"] == "10000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert runnel("list", "mixers")[0] == 0
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
 
 
 def test_doctor(runnel: Run) -> None:

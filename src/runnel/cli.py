@@ -39,6 +39,11 @@ VERBS: list[Verb] = [
     *planned.VERBS,
 ]
 
+# So often a thread of torch looks for work before it sleeps, some 0.2 ms. By default (300,000
+# times) those of a busy machine keep the processor from the one they wait for: a training step of
+# two threads took 2.7 s beside other work, with this 0.5 s (docs/LOG.md, 2026-11-28).
+_SPINS = "10000"
+
 USER, DIVERGED, DISK, INTERRUPTED = 2, 3, 4, 130
 
 
@@ -95,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 2: the user's input is at fault; 3: training diverged; 4: the disk failed; 128 + N:
     ended by signal N after saving.
     """
+    _let_threads_sleep()
     try:
         args = make_parser().parse_args(arguments)
         return args.act(args) or 0
@@ -110,6 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader went away; keep Python from complaining once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _let_threads_sleep() -> None:
+    """Before torch is imported, which reads it once; what the user says of waiting stands."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def _fail(error: Exception, code: int) -> int:
