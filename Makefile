@@ -26,6 +26,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --no-compile --constraint constraints.txt torch
 	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable .
+	@find $(VENV)/lib -name 'librunnel_ops.*' | grep -q . || \
+		echo "no C++ compiler that works: runnel computes on plain torch, more slowly; see runnel doctor"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

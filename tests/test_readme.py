@@ -40,6 +40,8 @@ def test_tree_stands() -> None:
         assert (ROOT / "src" / "runnel" / name).exists(), name
     for name in outside:
         assert (ROOT / name).exists(), name
+    for module in (ROOT / "src" / "runnel").glob("[!_]*.py"):
+        assert module.name in TREE, module.name
 
 
 def test_is_short() -> None:

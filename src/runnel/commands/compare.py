@@ -273,7 +273,8 @@ def _print(out: Path, comparisons: list[Comparison]) -> None:
 
     for comparison in comparisons:
         conditions = comparison.conditions
-        print(f"{conditions.data}, {conditions.budget} each, {len(comparison.seeds)} seeds")
+        seeds = "1 seed" if len(comparison.seeds) == 1 else f"{len(comparison.seeds)} seeds"
+        print(f"{conditions.data}, {conditions.budget} each, {seeds}")
         rows = terminal_rows(comparison)
         _print_aligned(rows)
         print(textwrap.fill(headline(comparison), 79))

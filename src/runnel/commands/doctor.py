@@ -72,9 +72,10 @@ def run(args: argparse.Namespace) -> int:
 def _print(found: dict[str, Any]) -> None:
     m = found["machine"]
     rates = found["matmul_gflop_per_s"]
+    threads = "1 thread" if m["threads"] == 1 else f"{m['threads']} threads"
     rows = [
         ("runnel", f"{found['runnel']}, torch {m['torch']}, Python {m['python']}"),
-        ("processor", f"{m['processor']}, {m['instructions']}, {m['threads']} threads"),
+        ("processor", f"{m['processor']}, {m['instructions']}, {threads}"),
         ("products", ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in rates.items())),
         ("native", f"C++ kernels: {found['native']}"),
     ]
@@ -82,8 +83,11 @@ def _print(found: dict[str, Any]) -> None:
         rows.append((device, f"backend {chosen['backend']}, precision {chosen['precision']}"))
     print_table(rows)
     for device, chosen in found["devices"].items():
+        slow: dict[str, list[str]] = {}
         for op, reason in chosen["plain_torch"].items():
-            print(f"{device} computes {op} by plain torch, many times slower: {reason}")
+            slow.setdefault(reason, []).append(op)
+        for reason, ops in slow.items():
+            print(f"{device} computes {', '.join(ops)} by plain torch, many times slower: {reason}")
     print("\nself-test: values and gradients in float32 against the float64 loop")
     print_table(
         [

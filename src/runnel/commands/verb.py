@@ -50,7 +50,8 @@ def add_training_flags(
     add(
         "--data",
         metavar="SOURCE",
-        help="what to train on: corpus name, path (.txt, .jsonl, directory) or hf:NAME",
+        help="what to train on: corpus name, path (.txt, .jsonl, .parquet, directory) or hf:NAME; "
+        "the field of a record is --set data.field=NAME",
     )
     add("--out", metavar="DIR", help=out)
     budget = parser.add_mutually_exclusive_group()

@@ -77,4 +77,5 @@ class Budget:
         return min(1.0, (self.used(spent) + self.used(step) / 2) / self.total)
 
     def __str__(self) -> str:
-        return f"{self.total:,.10g} {self.kind}"
+        unit = self.kind[:-1] if self.total == 1 else self.kind
+        return f"{self.total:,.10g} {unit}"
