@@ -85,6 +85,8 @@ def train(
             if checkpoint is None:
                 run.begin()
             if not finished:
+                if checkpoint is not None:
+                    shown.note(f"resumed after {trainer.spent.steps:,} steps")
                 try:
                     run.train()
                 finally:
