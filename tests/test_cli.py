@@ -218,7 +218,7 @@ def test_threads_sleep_soon_unless_the_user_says_how_they_wait(
     assert "GOMP_SPINCOUNT" not in os.environ
     monkeypatch.delenv("OMP_WAIT_POLICY")
     assert runnel("list", "mixers")[0] == 0
-    assert os.environ["GOMP_SPINCOUNT"] == "10000"
+    assert os.environ["GOMP_SPINCOUNT"] == "1000"
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     assert runnel("list", "mixers")[0] == 0
     assert os.environ["GOMP_SPINCOUNT"] == "7"

@@ -39,10 +39,10 @@ VERBS: list[Verb] = [
     *planned.VERBS,
 ]
 
-# So often a thread of torch looks for work before it sleeps, some 0.2 ms. By default (300,000
+# So often a thread of torch looks for work before it sleeps, some 20 us. By default (300,000
 # times) those of a busy machine keep the processor from the one they wait for: a training step of
-# two threads took 2.7 s beside other work, with this 0.5 s (docs/LOG.md, 2026-11-28).
-_SPINS = "10000"
+# two threads took 2.7 s beside other work, with this 0.3 s (docs/LOG.md, 2026-11-28).
+_SPINS = "1000"
 
 USER, DIVERGED, DISK, INTERRUPTED = 2, 3, 4, 130
 

@@ -25,6 +25,7 @@ def stories(mixer: str) -> Recipe:
         data=DataConfig(source="stories", tokenizer="bpe:2048", megabytes=8),
         training=TrainingConfig(
             minutes=2,
+            evaluate_tokens=65_536,
             batch=4,
             length=256,
             learning_rate=1.2e-2,
