@@ -114,6 +114,7 @@ def small(name: str, sources: Path, chosen: tuple[int, ...]) -> Recipe | None:
         "training.log_every": 2,
         "training.evaluate_every": 4,
         "training.evaluate_tokens": 200,
+        "training.judge_tokens": 400,
         "training.save_every": 3,
         "training.seed": 5,
         "prompts": "the ",
