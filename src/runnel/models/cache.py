@@ -65,37 +65,32 @@ class RoleCache(nn.Module):
         Rows of (B T, V) are no view of what a linear layer made, of which autograd would copy all.
         """
         batch, time = tokens_BT.shape
-        if state is None and 0 < time < len(self.weight_V):
-            # Only what stands in the sequence can have been said.
-            same_BTT = tokens_BT.unsqueeze(2) == tokens_BT.unsqueeze(1)
-            slot_BT = same_BTT.byte().argmax(2)
-            token_BS = tokens_BT
-        else:
-            slot_BT = tokens_BT
-            token_BS = torch.arange(len(self.weight_V), device=tokens_BT.device)
-            token_BS = token_BS.expand(batch, -1)
-        shape_RS = (self.roles, token_BS.shape[1])
+        keep, weight = self._keep(), self._weight()
+        # In a sequence with no state before it only its own tokens can have been said.
+        few = state is None and 0 < time < len(keep)
+        slot_BT = _first_places(tokens_BT) if few else tokens_BT
+        keep_BS, weight_BS = (p[tokens_BT] if few else p.expand(batch, -1) for p in (keep, weight))
+        shape_RS = (self.roles, keep_BS.shape[1])
         share_BTR1 = self._share(y_BTD).unsqueeze(-1)
         said_BTRS = share_BTR1.new_zeros(batch, time, *shape_RS)
         said_BTRS = said_BTRS.scatter(
             -1, slot_BT[..., None, None].expand_as(share_BTR1), share_BTR1
         )
-        keep_BRS = self._keep()[token_BS].unsqueeze(1).expand(-1, self.roles, -1)
         count, last = linear_scan(
-            keep_BRS.flatten(1).unsqueeze(1).expand(-1, time, -1),
+            keep_BS.repeat(1, self.roles).unsqueeze(1).expand(-1, time, -1),
             said_BTRS.flatten(2),
             None if state is None else state.count_BRV.flatten(1),
             reset_BT,
         )
         told_BTS = self._told(count.unflatten(2, shape_RS), y_BTD)
-        likelier_BTS = told_BTS * self._weight()[token_BS].unsqueeze(1)
-        index_NS = token_BS.unsqueeze(1).expand(-1, time, -1).flatten(0, 1)
-        likelier_NS = likelier_BTS.flatten(0, 1).to(logits_NV.dtype)
-        logits_NV = logits_NV.scatter_add_(-1, index_NS, likelier_NS)
+        likelier_NS = (told_BTS * weight_BS.unsqueeze(1)).flatten(0, 1).to(logits_NV.dtype)
         last_BRS = last.unflatten(1, shape_RS)
-        after_BRV = last_BRS.new_zeros(batch, self.roles, len(self.weight_V))
-        after_BRV = after_BRV.scatter_add(-1, token_BS.unsqueeze(1).expand_as(last_BRS), last_BRS)
-        return logits_NV, CacheState(after_BRV)
+        if not few:
+            return logits_NV.add_(likelier_NS), CacheState(last_BRS)
+        token_NS = tokens_BT.repeat_interleave(time, dim=0)
+        after_BRV = last_BRS.new_zeros(batch, self.roles, len(keep))
+        after_BRV = after_BRV.scatter_add(-1, tokens_BT.unsqueeze(1).expand_as(last_BRS), last_BRS)
+        return logits_NV.scatter_add_(-1, token_NS, likelier_NS), CacheState(after_BRV)
 
     def step(
         self, logits_BV: Tensor, token_B: Tensor, y_BD: Tensor, state: CacheState
@@ -123,3 +118,9 @@ class RoleCache(nn.Module):
         if self.share is None:
             return y.new_ones(*y.shape[:-1], 1, dtype=dtype)
         return torch.softmax(self.share(y).to(dtype), -1)
+
+
+def _first_places(tokens_BT: Tensor) -> Tensor:
+    """Where each token stands first in its sequence."""
+    same_BTT = tokens_BT.unsqueeze(2) == tokens_BT.unsqueeze(1)
+    return same_BTT.byte().argmax(2)
