@@ -94,8 +94,8 @@ def _print_score(task: Task, score: Score, seconds: float) -> None:
 
     settings = ", ".join(f"{f.path} {_shown(f.value)}" for f in fields(task))
     rows = [("task", task.name), ("settings", settings)]
-    guessing = "" if score.chance is None else f", {score.chance:.4f} by guessing"
-    rows.append(("accuracy", f"{score.accuracy:.4f} of {score.answers:,} answers{guessing}"))
+    answers = f"{score.answers:,} answers, {score.chance:.4f} by guessing"
+    rows.append(("accuracy", f"{score.accuracy:.4f} of {answers}"))
     if score.loss is not None:
         rows.append(("loss", f"{score.loss:.4f} nats/answer"))
     print_table([*rows, ("time", f"{seconds:.1f} s")])
@@ -105,7 +105,7 @@ def _print_score(task: Task, score: Score, seconds: float) -> None:
             [
                 (by, "accuracy", "guessing", "answers"),
                 *(
-                    (name, f"{part.accuracy:.4f}", f"{part.chance or 0:.4f}", f"{part.answers:,}")
+                    (name, f"{part.accuracy:.4f}", f"{part.chance:.4f}", f"{part.answers:,}")
                     for name, part in parts.items()
                 ),
             ]

@@ -82,18 +82,17 @@ class Model(nn.Module, ABC, Generic[S]):
 _MOST = {"vocab_size": 2**31, "dim": 2**31, "layers": 2**16}
 
 
-def check_most(config: ModelConfig) -> None:
-    """ValueError for sizes that nobody has: torch cannot count them, and layers would not end."""
+def check_sizes(config: ModelConfig, *more: str) -> None:
+    """ValueError unless the sizes of every model, and the fields in `more`, can be.
+
+    None is below 1. Sizes that nobody has are refused as well: torch cannot count them, and layers
+    would not end.
+    """
     for name, most in _MOST.items():
         if getattr(config, name) > most:
             raise ValueError(
                 f"{name} must be at most {most}; got {str(getattr(config, name))[:40]}"
             )
-
-
-def check_sizes(config: ModelConfig, *more: str) -> None:
-    """ValueError unless the sizes of every model, and the fields in `more`, can be."""
-    check_most(config)
     for name in (*_MOST, *more):
         if getattr(config, name) < 1:
             raise ValueError(

@@ -9,11 +9,10 @@ from typing import Any
 from runnel.data.config import DataConfig
 from runnel.mixers.hgrn import HGRNConfig
 from runnel.models.stack import BlockConfig, StackConfig
-from runnel.recipes.recipe import named
+from runnel.recipes.recipe import GPT2_VOCABULARY, named
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
 _GPT2 = "gpt2:gpt2-bpe"
-_GPT2_VOCABULARY = 50_257
 _RELEASED_VOCABULARY = 50_272  # config.json of OpenNLPLab/HGRN-150M
 
 
@@ -55,7 +54,7 @@ def hgrn_44m() -> Recipe:
     The gated linear unit is 1.5 D wide, which gives that size; the paper's width is not known here.
     """
     return Recipe(
-        model=_model(512, 6, 1.5, _GPT2_VOCABULARY, dropout=0.1),
+        model=_model(512, 6, 1.5, GPT2_VOCABULARY, dropout=0.1),
         data=DataConfig(source="hf:wikitext-103-raw", tokenizer=_GPT2),
         training=_training(),
     )

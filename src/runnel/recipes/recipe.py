@@ -8,6 +8,7 @@ from runnel.models.size import count_parameters, match_size
 from runnel.models.stack import BlockConfig, StackConfig
 from runnel.training.config import Recipe
 
+GPT2_VOCABULARY = 50_257
 LEAN = BlockConfig(expansion=2)
 """a block whose feed-forward part is twice as wide as the stream"""
 

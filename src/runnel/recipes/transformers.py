@@ -10,17 +10,16 @@ from runnel.models.model import ModelConfig
 from runnel.models.size import count_parameters, match_parameters
 from runnel.models.stack import BlockConfig, StackConfig
 from runnel.recipes.quick import stories
-from runnel.recipes.recipe import named
+from runnel.recipes.recipe import GPT2_VOCABULARY, named
 from runnel.training.config import OptimizerConfig, Recipe, ScheduleConfig, TrainingConfig
 
 _STEPS, _STEP_TOKENS = 19_073, 524_288
-_GPT2_VOCABULARY = 50_257
 MODERN = BlockConfig(convolution=0, feedforward="gated", expansion=8 / 3)
 
 
 def gpt2_15m() -> Recipe:
     """GPT-2 of 15 M parameters with the original's optimiser, 524,288 tokens to a step."""
-    return _large(GPT2Config(vocab_size=_GPT2_VOCABULARY, dim=192, layers=12, heads=6, context=256))
+    return _large(GPT2Config(vocab_size=GPT2_VOCABULARY, dim=192, layers=12, heads=6, context=256))
 
 
 def transformer_modern() -> Recipe:
@@ -28,7 +27,7 @@ def transformer_modern() -> Recipe:
     attention = AttentionConfig(dim=192, heads=6, window=256)
     return _large(
         StackConfig(
-            vocab_size=_GPT2_VOCABULARY,
+            vocab_size=GPT2_VOCABULARY,
             dim=192,
             layers=12,
             mixers=(attention,),
@@ -40,7 +39,7 @@ def transformer_modern() -> Recipe:
 
 def conv_attention_9m() -> Recipe:
     """Convolution-attention of 9.24 M parameters: 1024 tokens in 16 positions of width 384."""
-    model = ConvAttentionConfig(vocab_size=_GPT2_VOCABULARY, dim=48, layers=17, tied=True)
+    model = ConvAttentionConfig(vocab_size=GPT2_VOCABULARY, dim=48, layers=17, tied=True)
     return _large(model, length=model.context)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import ClassVar, NamedTuple
 
@@ -88,7 +88,7 @@ class Recall(Task):
             "kind": {k: _part(hits) for k, hits in sorted(asked["kind"].items())},
         }
         whole = _part([hit for hits in asked["words"].values() for hit in hits])
-        return Score(whole.accuracy, whole.answers, None, parts, whole.chance)
+        return Score(**asdict(whole), parts=parts)
 
     def asked(self) -> Iterator[Question]:
         """The questions, in the order of the text."""
@@ -169,4 +169,4 @@ def knows(question: Question, read: Read, tokenizer: Tokenizer) -> bool:
 
 def _part(hits: list[_Hit]) -> Part:
     right, chance = (sum(column) / len(hits) for column in zip(*hits, strict=True))
-    return Part(right, len(hits), chance=chance)
+    return Part(right, len(hits), chance)

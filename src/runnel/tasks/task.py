@@ -46,26 +46,20 @@ class Part:
     """Answers and how many of them were right."""
 
     accuracy: float
+    """part of the answers that are right"""
     answers: int
+    chance: float
+    """the accuracy of guessing: of always the commonest answer, or of any of those offered"""
     loss: float | None = None
     """nats per answer, where answers are tokens"""
-    chance: float | None = None
-    """the accuracy of guessing: of always the commonest answer, or of any of those offered"""
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(Part):
     """How well a model does a task."""
 
-    accuracy: float
-    """part of all answers that are right"""
-    answers: int
-    loss: float | None
-    """nats per answer, where answers are tokens"""
     parts: dict[str, dict[str, Part]] = field(default_factory=dict)
     """the same by length, distance or kind"""
-    chance: float | None = None
-    """the accuracy of guessing, as in its parts"""
 
     def plain(self) -> dict[str, Any]:
         """The score as JSON."""
@@ -139,13 +133,7 @@ class TrainableTask(Task):
             positions += batch.tokens_BT.size
         whole = sum(tallies.values(), _Tally()).part()
         parts = {name: tally.part() for name, tally in tallies.items()}
-        return Score(
-            whole.accuracy,
-            whole.answers,
-            whole.loss,
-            {self.parted_by: parts} if self.parted_by else {},
-            whole.chance,
-        )
+        return Score(**asdict(whole), parts={self.parted_by: parts} if self.parted_by else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,4 +225,4 @@ class _Tally:
         answers = self.wanted.total()
         of = max(1, answers)
         commonest = max(self.wanted.values(), default=0)
-        return Part(self.right / of, answers, self.nats / of, commonest / of)
+        return Part(self.right / of, answers, commonest / of, self.nats / of)

@@ -163,7 +163,7 @@ for examples drawn as above; on longer ones it may do worse."""
         if by := found.parts.get("length"):
             line["accuracy_by_length"] = {name: part.accuracy for name, part in by.items()}
         protocol = "the likeliest token at each answer, examples kept apart for it"
-        return Judgement(line, f"{protocol}; {found.chance or 0:.4f} by guessing")
+        return Judgement(line, f"{protocol}; {found.chance:.4f} by guessing")
 
     def facts(self) -> dict[str, str]:
         """See `Subject.facts`."""
