@@ -89,6 +89,21 @@ def test_train_then_generate_evaluate_and_resume(runnel: Run, trained: Path, tex
     assert json.loads(output)["already_finished"]
 
 
+def test_the_field_of_records_is_a_flag(runnel: Run, tmp_path: Path) -> None:
+    told, out = tmp_path / "told.jsonl", str(tmp_path / "run")
+    tale = "The crow sang to the brook. " * 20
+    told.write_text(json.dumps({"title": "Crow", "body": tale}) + "\n", encoding="utf-8")
+    source = ("--data", str(told), "--field")
+    code, _, error = runnel("train", "mingru-stories", *source, "bdoy", "--out", out, *TINY)
+    assert (code, error.count("\n"), "bdoy" in error) == (2, 1, True)
+    train = ("train", "mingru-stories", *source, "body", "--out", out, *TINY)
+    assert runnel(*train)[::2] == (0, "")
+    for field, size in (("body", len(tale)), ("title", 4)):
+        code, output, _ = runnel("evaluate", out, *source, field, "--json")
+        # The end of a record counts as one.
+        assert (code, json.loads(output)["bytes"]) == (0, size + 1)
+
+
 def test_inspect(runnel: Run, trained: Path, text: Path, tmp_path: Path) -> None:
     picture = tmp_path / "memory.svg"
     code, output, _ = runnel("inspect", str(trained), "--picture", str(picture))
@@ -284,6 +299,7 @@ BAD_TRAINING: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "device": (lambda d: ["mingru-stories", "--device", "abacus"], "abacus"),
     "two budgets": (lambda d: ["mingru-stories", "--steps", "3", "--minutes", "1"], "--steps"),
     "data for a task": (lambda d: ["mingru-parity", "--data", str(d)], "leave it out"),
+    "field for a task": (lambda d: ["mingru-parity", "--field", "text"], "--field"),
     "missing files of a task": (lambda d: ["mingru-imdb", "--data", str(d / "no")], "--data"),
     "no budget": (lambda d: ["mingru-stories", "--steps", "0"], "--steps"),
 }

@@ -10,7 +10,6 @@ from runnel.training.display import Display
 from runnel.training.progress import (
     Lines,
     Progress,
-    Silence,
     choose_progress,
     clock,
     seconds_left,
@@ -65,18 +64,22 @@ def test_the_display_shows_everything_in_80_columns() -> None:
     for part in ("1.2346", "1.5000", "2.1640", "40,960 tokens/s", "1:30 left", "[upon] a time"):
         assert part in shown
     assert len(shown.splitlines()) <= 14
+    display.evaluating()
+    with plain.capture() as capture:
+        plain.print(display._render())
+    assert "step 100, evaluating" in capture.get()
     head = next(i for i, line in enumerate(shown.splitlines()) if line.startswith("loss"))
     assert shown.splitlines()[head + 1].startswith("1.2346")
     assert "a note with [brackets]" in written.getvalue()
 
 
 def test_silence_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
-    _tell(Silence())
+    _tell(Progress())
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_choice_depends_on_quiet_and_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(choose_progress(True), Silence)
+    assert type(choose_progress(True)) is Progress
     for terminal, kind in ((True, Display), (False, Lines)):
         monkeypatch.setattr("sys.stderr.isatty", lambda terminal=terminal: terminal)
         assert isinstance(choose_progress(False), kind)

@@ -7,7 +7,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from runnel.commands.verb import Verb, natural, positive, print_json, print_table
+from runnel.commands.verb import (
+    Verb,
+    add_field_flag,
+    natural,
+    positive,
+    print_json,
+    print_table,
+)
 from runnel.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,12 +42,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="byte, char, bpe:N (trained on the first 16 MB) or gpt2:DIR (default: byte)",
     )
-    add(
-        "--field",
-        default="text",
-        metavar="NAME",
-        help="the field of a .jsonl line or .parquet row that holds the text (default: text)",
-    )
+    add_field_flag(parser, default="text")
     add(
         "--separator",
         choices=("auto", "end-of-text", "blank-line", "none"),

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from runnel.commands.verb import Verb, positive, print_json, print_table
+from runnel.commands.verb import Verb, add_field_flag, positive, print_json, print_table
 from runnel.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="text to judge on, all of it: corpus name, path or hf:NAME (default: the run's "
         "validation text); for a task, the folder of its files",
     )
+    add_field_flag(parser)
     add("--task", metavar="NAME", help="score a task (runnel list tasks) instead of a text")
     add(
         "--windows",
@@ -77,7 +78,7 @@ def _run_task(args: argparse.Namespace, model: Any, own: Task | None) -> None:
 
     same = own is not None and args.task in (None, own.name)
     task: Any = own if same else TASKS[args.task]()
-    task = dataclasses.replace(task, **task_fields(task, args.data, None))
+    task = dataclasses.replace(task, **task_fields(task, args))
     read = reader(model)
     start = time.perf_counter()
     score = task.score(lambda batch: Reading(*read(batch)), tokenizer_of(model))
@@ -117,17 +118,17 @@ def _shown(value: Any) -> str:
 
 
 def judged_text(
-    config: DataConfig, source: str | None, tokenizer: Tokenizer
+    config: DataConfig, args: argparse.Namespace, tokenizer: Tokenizer
 ) -> tuple[TokenStream, str]:
-    """All of a source, or else the validation text of a run's configuration; and its name."""
+    """All of --data, or else the validation text of a run's configuration; and its name."""
     import dataclasses
 
+    from runnel.commands.train import chosen_text
     from runnel.data import open_corpus, open_stream
 
-    if source is not None:
-        return open_stream(
-            dataclasses.replace(config, source=source, validation=None), tokenizer
-        ), source
+    config = chosen_text(config, args)
+    if args.data is not None:
+        return open_stream(dataclasses.replace(config, validation=None), tokenizer), args.data
     return open_corpus(config, tokenizer).validation, f"validation text of {config.source}"
 
 
@@ -138,7 +139,7 @@ def _run_text(args: argparse.Namespace, model: Any, config: DataConfig) -> None:
     from runnel.inference.session import tokenizer_of
 
     tokenizer = tokenizer_of(model)
-    stream, name = judged_text(config, args.data, tokenizer)
+    stream, name = judged_text(config, args, tokenizer)
     other = None
     if args.against is not None:
         from runnel.inference.against import open_against

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from runnel.commands.verb import Verb, print_json, print_table
+from runnel.commands.verb import Verb, add_field_flag, print_json, print_table
 from runnel.errors import DiskError, InputError
 
 _ROWS, _LENGTH = 16, 512
@@ -21,6 +21,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="the text to observe the gates on (default: the run's validation text)",
     )
+    add_field_flag(parser)
     add("--picture", metavar="FILE.svg", help="draw the half-lives of each layer's channels")
     add("--device", default="auto", metavar="auto|cpu|cuda", help="where to compute")
 
@@ -61,7 +62,7 @@ def _text(args: argparse.Namespace, model: Any) -> tuple[Any, Any, str]:
 
     tokenizer = tokenizer_of(model)
     config = from_plain(DataConfig, load_config(args.run).get("data", {}))
-    stream, name = judged_text(config, args.data, tokenizer)
+    stream, name = judged_text(config, args, tokenizer)
     tokens = torch.tensor(stream.tokens_N[: _ROWS * _LENGTH].tolist(), dtype=torch.int64)
     length = min(_LENGTH, len(tokens))
     tokens_BT = tokens[: len(tokens) // length * length].view(-1, length)

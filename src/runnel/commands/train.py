@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runnel.commands.verb import Verb, add_training_flags, print_json
 
 if TYPE_CHECKING:
+    from runnel.data import DataConfig
     from runnel.training import Recipe, Result
 
 
@@ -29,30 +30,43 @@ def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
     given = {flag: getattr(args, flag) for flag in flags if getattr(args, flag) is not None}
     data, task, assignments = recipe.data, recipe.task, args.set
     if task is not None:
-        fields = task_fields(task, args.data, given.pop("length", None))
+        fields = task_fields(task, args, given.pop("length", None))
         assignments = [f"task.{name}={value}" for name, value in fields.items()] + assignments
-    elif args.data is not None:
-        data = dataclasses.replace(data, source=args.data)
+    else:
+        data = chosen_text(data, args)
     recipe = recipes.with_training(dataclasses.replace(recipe, data=data), **given)
     return override(recipe, assignments)
 
 
-def task_fields(task: Any, data: str | None, length: int | None) -> dict[str, Any]:
+def chosen_text(data: DataConfig, args: argparse.Namespace) -> DataConfig:
+    """The configuration with --data and --field put into it."""
+    import dataclasses
+
+    given = {"source": args.data, "field": args.field}
+    return dataclasses.replace(data, **{k: v for k, v in given.items() if v is not None})
+
+
+def task_fields(task: Any, args: argparse.Namespace, length: int | None = None) -> dict[str, Any]:
     """The fields of a task into which --data and --length go; InputError where it has none."""
     import dataclasses
 
     from runnel.errors import InputError
 
+    if args.field is not None:
+        raise InputError(
+            f"expected no --field for the task {task.name}, whose files have their own form; got "
+            f"{args.field!r}; leave it out"
+        )
     known = {field.name for field in dataclasses.fields(task)}
     given: dict[str, Any] = {}
-    if data is not None:
+    if args.data is not None:
         place = next((name for name in ("folder", "text") if name in known), None)
         if place is None:
             raise InputError(
                 f"expected no --data for the task {task.name}, which makes its own examples; got "
-                f"{data!r}; leave it out"
+                f"{args.data!r}; leave it out"
             )
-        given[place] = data
+        given[place] = args.data
     if length is not None:
         if "length" not in known:
             raise InputError(

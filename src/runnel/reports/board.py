@@ -5,7 +5,6 @@ All of it goes to standard error, so that standard output is free for the table.
 
 import sys
 import time
-from abc import ABC, abstractmethod
 from typing import Any, final
 
 from rich.console import Console, Group, RenderableType
@@ -66,26 +65,21 @@ class Tally:
         return here + sum(self._took.get(name, usual) for name in self._waiting)
 
 
-class Board(ABC):
-    """Told of everything that happens in a comparison."""
+class Board:
+    """Told of everything that happens in a comparison, and silent."""
 
-    @abstractmethod
     def begin(self, found: Comparison, total: int, finished: int) -> None:
         """The comparison begins or goes on, with so many of its runs done."""
 
-    @abstractmethod
     def start(self, name: str, seed: int) -> None:
         """A run begins."""
 
-    @abstractmethod
     def tell(self, event: dict[str, Any]) -> None:
         """The run's process said something."""
 
-    @abstractmethod
     def end(self, name: str, run: Run) -> None:
         """A run has a result."""
 
-    @abstractmethod
     def close(self) -> None:
         """The comparison ends, for whatever reason."""
 
@@ -93,28 +87,8 @@ class Board(ABC):
 def choose_board(quiet: bool) -> Board:
     """The board on a terminal, lines elsewhere, nothing where it should be quiet."""
     if quiet:
-        return Silence()
+        return Board()
     return Display() if sys.stderr.isatty() else Lines()
-
-
-@final
-class Silence(Board):
-    """Nothing at all."""
-
-    def begin(self, found: Comparison, total: int, finished: int) -> None:
-        """See `Board`."""
-
-    def start(self, name: str, seed: int) -> None:
-        """See `Board`."""
-
-    def tell(self, event: dict[str, Any]) -> None:
-        """See `Board`."""
-
-    def end(self, name: str, run: Run) -> None:
-        """See `Board`."""
-
-    def close(self) -> None:
-        """See `Board`."""
 
 
 @final
@@ -142,9 +116,6 @@ class Lines(Board):
         """See `Board`."""
         self._tally.end(name, run)
         _say(f"    {_outcome(run)}")
-
-    def close(self) -> None:
-        """See `Board`."""
 
 
 @final

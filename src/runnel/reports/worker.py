@@ -62,9 +62,6 @@ class Telling(Progress):
         if "bits_per_byte" in line:
             tell({"bits_per_byte": line["bits_per_byte"]})
 
-    def sample(self, text: str) -> None:
-        """See `Progress`."""
-
     def note(self, text: str) -> None:
         """See `Progress`."""
         sys.stderr.write(text + "\n")

@@ -27,6 +27,7 @@ class Display(Progress):
         self._spent = Spent()
         self._line: dict[str, Any] = {}
         self._judged: dict[str, Any] = {}
+        self._evaluating = False
 
     def start(self, heading: str, budget: Budget, measure: str) -> None:
         """See `Progress`."""
@@ -42,7 +43,11 @@ class Display(Progress):
 
     def step(self, spent: Spent) -> None:
         """See `Progress`."""
-        self._spent = spent
+        self._spent, self._evaluating = spent, False
+
+    def evaluating(self) -> None:
+        """See `Progress`."""
+        self._evaluating = True
 
     def line(self, line: dict[str, Any]) -> None:
         """See `Progress`."""
@@ -68,6 +73,7 @@ class Display(Progress):
     def _render(self) -> RenderableType:
         assert self._budget is not None
         spent, width = self._spent, min(self._console.width, 100)
+        left = clock(seconds_left(self._budget, spent))
         table = Table.grid(padding=(0, 3))
         for _ in range(4):
             table.add_column(justify="left")
@@ -79,8 +85,8 @@ class Display(Progress):
             _figure(self._judged, "validation_loss", "bold green"),
             _figure(self._judged, self._measure, "bold green"),
             Text(
-                f"{self._line.get('tokens_per_second', 0):,.0f} tokens/s, "
-                f"step {spent.steps:,}, {clock(seconds_left(self._budget, spent))} left"
+                f"{self._line.get('tokens_per_second', 0):,.0f} tokens/s, step {spent.steps:,}, "
+                + ("evaluating" if self._evaluating else f"{left} left")
             ),
         )
         # In a grid, because a bar by itself does not end its line.

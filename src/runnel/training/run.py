@@ -163,6 +163,7 @@ class Run:
         What is owed stays owed until all of it is done, for a signal may abort it.
         """
         step = self._trainer.spent.steps
+        self._progress.evaluating()
         with self._trainer.keeping() as model:
             judgement = self._judge(model, self._training.evaluate_tokens)
             with self._signals.abortable():
@@ -185,6 +186,7 @@ class Run:
     def _finish(self, writer: BackgroundWriter) -> None:
         """Judge the best weights on what is to be judged by; card, checkpoint, last the weights."""
         writer.wait()
+        self._progress.evaluating()
         weights = self._best_weights()
         spent, best = self._trainer.spent, self._best["step"]
         if best == spent.steps:
