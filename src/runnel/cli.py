@@ -23,7 +23,7 @@ from runnel.commands import (
     train,
 )
 from runnel.commands.verb import Verb
-from runnel.errors import DiskError, DivergedError, InputError
+from runnel.errors import KNOWN, InputError, tell_error
 
 VERBS: list[Verb] = [
     listing.VERB,
@@ -44,7 +44,7 @@ VERBS: list[Verb] = [
 # two threads took 2.7 s beside other work, with this 0.3 s (docs/LOG.md, 2026-11-28).
 _SPINS = "1000"
 
-USER, DIVERGED, DISK, INTERRUPTED = 2, 3, 4, 130
+_INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,7 +60,7 @@ class _Parser(argparse.ArgumentParser):
             message = f"expected a verb; got {word!r}; {hint}"
         else:
             message = f"{message}; see {self.prog} --help"
-        self.exit(USER, f"error: {message}\n")
+        self.exit(InputError.exit_code, f"error: {message}\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -104,14 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         args = make_parser().parse_args(arguments)
         return args.act(args) or 0
-    except DiskError as error:
-        return _fail(error, DISK)
-    except DivergedError as error:
-        return _fail(error, DIVERGED)
-    except InputError as error:
-        return _fail(error, USER)
+    except KNOWN as error:
+        return tell_error(error)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader went away; keep Python from complaining once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,12 +118,6 @@ def _let_threads_sleep() -> None:
     """Before torch is imported, which reads it once; what the user says of waiting stands."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
-
-
-def _fail(error: Exception, code: int) -> int:
-    line = " ".join(str(error).split())
-    sys.stderr.write(f"error: {line}\n")
-    return code
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from runnel import cli
-from runnel.errors import DivergedError
+from runnel.errors import DivergedError, tell_error
 from runnel.storage import checkpoint as checkpoints
 from runnel.training import Recipe, randomness, train
 from runnel.training.divergence import _listed
@@ -129,7 +128,7 @@ def _train(recipe: Recipe, out: Path, plan: Plan | None) -> int:
         try:
             train(recipe, out, device="cpu", quiet=True)
         except DivergedError as error:
-            code = cli._fail(error, cli.DIVERGED)
+            code = tell_error(error)
             assert broken is not None
             print(broken.said)
             return code
@@ -173,7 +172,9 @@ def run(bench: Bench) -> None:
 def _try(bench: Bench, what: str, recipe: Recipe, whole: Path, plan: Plan) -> None:
     out = bench.folder / "out"
     said = child.measured(lambda: _train(recipe, out, plan))
-    bench.check(said.code == cli.DIVERGED, f"{what}: status {said.code}: {said.error[-400:]}")
+    bench.check(
+        said.code == DivergedError.exit_code, f"{what}: status {said.code}: {said.error[-400:]}"
+    )
     found = _LINE.fullmatch(said.error)
     if bench.check(found is not None, f"{what}: said {said.error[-600:]}") and found is not None:
         bench.check(int(found["step"]) == plan.step, f"{what}: named step {found['step']}")

@@ -121,15 +121,12 @@ def call(function: Callable[[], object], limit: float = 60.0) -> Said:
 
 def told(function: Callable[[], object]) -> int:
     """The same in this process."""
-    from runnel import cli
-    from runnel.errors import DiskError, InputError
+    from runnel.errors import KNOWN, tell_error
 
     try:
         function()
-    except DiskError as error:
-        return cli._fail(error, cli.DISK)
-    except InputError as error:
-        return cli._fail(error, cli.USER)
+    except KNOWN as error:
+        return tell_error(error)
     return 0
 
 

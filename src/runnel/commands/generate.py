@@ -60,8 +60,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add(
         "--chat",
         action="store_true",
-        help="hold a conversation, in one stream that keeps its state; an empty line "
-        "ends it",
+        help="hold a conversation, in one stream that keeps its state; an empty line ends it",
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, final
 from runnel import files, strict_json
 from runnel.configuration import from_plain
 from runnel.data import open_corpus
-from runnel.errors import DiskError, DivergedError, InputError
+from runnel.errors import KNOWN, InputError, tell_error
 from runnel.inference.evaluate import CARRIED
 from runnel.reports import measure
 from runnel.reports.guests import judged_guest
@@ -165,17 +165,8 @@ def main(arguments: list[str]) -> int:
     out, name, seed = Path(arguments[0]), arguments[1], int(arguments[2])
     try:
         return work(out, name, seed)
-    except DivergedError as error:
-        return _say(error, 3)
-    except DiskError as error:
-        return _say(error, 4)
-    except InputError as error:
-        return _say(error, 2)
-
-
-def _say(error: Exception, code: int) -> int:
-    sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-    return code
+    except KNOWN as error:
+        return tell_error(error)
 
 
 if __name__ == "__main__":

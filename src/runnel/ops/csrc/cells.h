@@ -8,7 +8,7 @@
 //   step(i, e, lanes, a, b)
 //   advance(i, e, lanes, h)   the next state, in fewer operations than a h + b takes
 //   decay(i, e, lanes)
-//   paired              whether it has the two that follow, which do the same for 32 channels of
+//   paired              whether it has the two that follow, which do the same for two vectors of
 //                       bfloat16 at once, see pairs.h; both may assume that all lanes count
 //   advance_pair(i, h)
 //   backward_pair(i, adjoint, before, streaming)
@@ -137,7 +137,7 @@ struct MinGRUCell {
         return {rough<S> ? A(1) - z.of : z.of_minus};
     }
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
     // Far from overflow whatever is made of it.
     static constexpr uint16_t bound = 0x42a0;    // 80
 
@@ -146,7 +146,7 @@ struct MinGRUCell {
     INLINE static V<float> advance(V<float> gate, V<float> u, V<float> h) {
         V<float> z = reciprocal<float, true>(exp_of_minus_any(gate) + 1.0f);
         V<float> s = reciprocal<float, true>(exp_of_minus_any(u) + 1.0f);
-        V<float> c = (V<float>)_mm512_max_ps((__m512)(u + 0.5f), (__m512)s);
+        V<float> c = at_least<float>(s, u + 0.5f);
         return h + z * (c - h);
     }
 
@@ -176,7 +176,7 @@ struct MinGRUCell {
     }
 
     INLINE Pair backward_pair(int64_t i, Pair adjoint, Pair before, bool streaming) const {
-        __m512i g = words(gates + i), c = words(candidates + i);
+        Words g = words(gates + i), c = words(candidates + i);
         Pair gate = part(g), u = part(c), grad_gate, grad_u, decay;
         if (__builtin_expect(ordinary(bound, g, c), 1)) {
             decay = backward<true>(gate, u, adjoint, before, grad_gate, grad_u);

@@ -185,7 +185,7 @@ class Engine {
             if (cut_before(b, k)) h.clear(e1 - e0);
             const int64_t i = row(b, k);
             if constexpr (Cell::paired) {
-                for (int64_t e = e0; e < paired; e += 32) {
+                for (int64_t e = e0; e < paired; e += pair_width) {
                     if (Cell::ahead.bytes > 0) cell.template fetch<Cell::ahead.level>(i + e + next);
                     Pair state = cell.advance_pair(i + e, get_pair(h, e - e0));
                     set_pair(h, e - e0, state);
@@ -204,21 +204,21 @@ class Engine {
 
     // Where the channels of whole pairs end, see pairs.h: the same for every division into blocks.
     static int64_t end_of_pairs(int64_t e0, int64_t e1) {
-        static_assert(granule % 32 == 0, "blocks begin with a pair");
-        return Cell::paired ? e0 + (e1 - e0) / 32 * 32 : e0;
+        static_assert(granule % pair_width == 0, "blocks begin with a pair");
+        return Cell::paired ? e0 + (e1 - e0) / pair_width * pair_width : e0;
     }
 
     template <class F>
     static void each_pair(int64_t e0, int64_t e1, const F& f, const LocalPlanes<State>& planes) {
-        for (int64_t j = 0; j < e1 - e0; j += 32) f(planes.data + j);
+        for (int64_t j = 0; j < e1 - e0; j += pair_width) f(planes.data + j);
     }
 
     INLINE static Pair get_pair(const LocalPlanes<State>& from, int64_t j) {
-        return {from.get(j).re, from.get(j + 16).re};
+        return {from.get(j).re, from.get(j + pair_width / 2).re};
     }
     INLINE static void set_pair(const LocalPlanes<State>& to, int64_t j, Pair x) {
         to.set(j, {x.even});
-        to.set(j + 16, {x.odd});
+        to.set(j + pair_width / 2, {x.odd});
     }
 
     void run_adjoints(const LocalPlanes<State>& carry, int64_t b, int64_t c, int64_t e0, int64_t e1,
@@ -246,7 +246,7 @@ class Engine {
             const int64_t i = row(b, k);
             const int64_t previous = k > 0 ? row(b, k - 1) : 0;
             if constexpr (Cell::paired) {
-                for (int64_t e = e0; e < paired; e += 32) {
+                for (int64_t e = e0; e < paired; e += pair_width) {
                     cell.template fetch<SECOND_LEVEL>(i + e + next);
                     prefetch<SECOND_LEVEL>(states, previous + e + next);
                     if (grads) prefetch<SECOND_LEVEL>(grads, i + e + next);
@@ -254,11 +254,11 @@ class Engine {
                     if (!cut && k > 0) {
                         before = load_pair(states + previous + e);
                     } else if (!cut && initial) {
-                        alignas(64) float entering[32];
+                        alignas(64) float entering[pair_width];
                         memcpy(entering, initial + b * plan.width + e, sizeof entering);
                         part_in_place(entering);
                         before = {load<float>(entering, All<float>{}),
-                                  load<float>(entering + 16, All<float>{})};
+                                  load<float>(entering + pair_width / 2, All<float>{})};
                     }
                     if (grads) {
                         Pair grad = load_pair(grads + i + e);

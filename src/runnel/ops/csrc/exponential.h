@@ -13,29 +13,37 @@ namespace RUNNEL_VARIANT {
 // The larger and the smaller of x and a bound; x where it is not a number. Compilers do not see the
 // one instruction in the selection.
 template <class A>
-INLINE V<A> at_least(V<A> x, A bound) {
-    V<A> b = splat<A>(bound);
+INLINE V<A> at_least(V<A> x, V<A> bound) {
 #if defined(__AVX512F__)
-    if constexpr (sizeof(A) == 4) return (V<A>)_mm512_max_ps((__m512)b, (__m512)x);
+    if constexpr (sizeof(A) == 4) return (V<A>)_mm512_max_ps((__m512)bound, (__m512)x);
 #elif defined(__AVX__)
-    if constexpr (sizeof(A) == 4) return (V<A>)_mm256_max_ps((__m256)b, (__m256)x);
+    if constexpr (sizeof(A) == 4) return (V<A>)_mm256_max_ps((__m256)bound, (__m256)x);
 #elif defined(__SSE2__)
-    if constexpr (sizeof(A) == 4) return (V<A>)_mm_max_ps((__m128)b, (__m128)x);
+    if constexpr (sizeof(A) == 4) return (V<A>)_mm_max_ps((__m128)bound, (__m128)x);
 #endif
-    return select<A>(b > x, b, x);
+    return select<A>(bound > x, bound, x);
+}
+
+template <class A>
+INLINE V<A> at_most(V<A> x, V<A> bound) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(A) == 4) return (V<A>)_mm512_min_ps((__m512)bound, (__m512)x);
+#elif defined(__AVX__)
+    if constexpr (sizeof(A) == 4) return (V<A>)_mm256_min_ps((__m256)bound, (__m256)x);
+#elif defined(__SSE2__)
+    if constexpr (sizeof(A) == 4) return (V<A>)_mm_min_ps((__m128)bound, (__m128)x);
+#endif
+    return select<A>(bound < x, bound, x);
+}
+
+template <class A>
+INLINE V<A> at_least(V<A> x, A bound) {
+    return at_least<A>(x, splat<A>(bound));
 }
 
 template <class A>
 INLINE V<A> at_most(V<A> x, A bound) {
-    V<A> b = splat<A>(bound);
-#if defined(__AVX512F__)
-    if constexpr (sizeof(A) == 4) return (V<A>)_mm512_min_ps((__m512)b, (__m512)x);
-#elif defined(__AVX__)
-    if constexpr (sizeof(A) == 4) return (V<A>)_mm256_min_ps((__m256)b, (__m256)x);
-#elif defined(__SSE2__)
-    if constexpr (sizeof(A) == 4) return (V<A>)_mm_min_ps((__m128)b, (__m128)x);
-#endif
-    return select<A>(b < x, b, x);
+    return at_most<A>(x, splat<A>(bound));
 }
 
 template <class A>
@@ -94,6 +102,38 @@ INLINE V<float> exp_of_minus_any(V<float> x) {
                                    0.226067155427483f, 0.07802452264047964f);
     return (V<float>)_mm512_scalef_ps((__m512)p, (__m512)y);
 }
+#elif defined(__AVX2__)
+// 2^(j / 8), less j in the bits that hold the last three bits of k below.
+alignas(32) static const uint32_t fractions[8] = {
+    0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
+};
+
+// exp(-x) = 2^(k / 8) exp(r) with |r| <= ln 2 / 16: a table in one register makes the first factor,
+// a cubic (minimax, relative error 2.5e-8) the second. Rough: 2^k 2^r with |r| <= 1/2 and a cubic of
+// relative error 7.5e-5; its r is made by additions, for which the processor has units to spare.
+template <bool Rough = false>
+INLINE V<float> exp_of_minus(V<float> x) {
+    constexpr float integers = 12582912.0f;
+    if constexpr (Rough) {
+        V<float> y = x * -1.4426950408889634f;
+        V<float> shifted = y + integers;
+        V<float> r = y - (shifted - integers);
+        V<float> p = polynomial<float>(r, 0.99992807f, 0.69326099f, 0.24261112f, 0.05517167f);
+        return p * (V<float>)(((I<float>)shifted << 23) + 0x3f800000);
+    } else {
+        V<float> shifted = x * -11.541560327111707f + integers;
+        V<float> r = -((shifted - integers) * 0.086643397569993164f) - x;
+        V<float> p = polynomial<float>(r, 1.0f, 1.00000005f, 0.50006478f, 0.16664298f);
+        __m256 table = _mm256_load_ps((const float*)fractions);
+        I<float> scale = (I<float>)_mm256_permutevar8x32_ps(table, (__m256i)shifted);
+        return p * (V<float>)(scale + ((I<float>)shifted << 20));
+    }
+}
+
+// Rough exp(-x), of any x as of the nearest between which floats can hold it.
+INLINE V<float> exp_of_minus_any(V<float> x) {
+    return exp_of_minus<true>(at_least<float>(at_most<float>(x, 87.0f), -87.0f));
+}
 #else
 // exp(-x) = 2^k exp(r) with |r| <= ln 2 / 2; the polynomial is minimax, with relative error 3.1e-9.
 template <bool = false>
@@ -126,7 +166,7 @@ INLINE V<double> exp_of_minus(V<double> x) {
     return p * (V<double>)(((I<double>)shifted << 52) + 0x3ff0000000000000ll);
 }
 
-// 1 / x for normal numbers whose reciprocal is normal; rough: with relative error 6.1e-5.
+// 1 / x for normal numbers whose reciprocal is normal; rough: with a relative error of 6.1e-5 at most.
 template <class A, bool Rough = false>
 INLINE V<A> reciprocal(V<A> x) {
 #if defined(__AVX512F__)
@@ -135,6 +175,11 @@ INLINE V<A> reciprocal(V<A> x) {
         if constexpr (Rough) return y;
         V<A> error = A(1) - x * y;
         return y * error + y;
+    }
+#elif defined(__AVX__)
+    if constexpr (sizeof(A) == 4 && Rough) {
+        V<A> y = (V<A>)_mm256_rcp_ps((__m256)x);
+        return y * (A(2) - x * y);
     }
 #endif
     return A(1) / x;

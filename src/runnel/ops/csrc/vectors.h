@@ -167,17 +167,21 @@ INLINE V<float> widen(Halves h) {
 extern bool one_instruction_rounds;
 #endif
 
+// The nearest bfloat16 in the upper half of each word, see `narrow`; the lower half is of no meaning.
+INLINE Words rounded(V<float> x) {
 #if defined(__AVX512F__)
-// The nearest bfloat16 in the upper half of each word, see `narrow`.
-INLINE __m512i rounded(V<float> x) {
     // Half a unit more where the last bit that stays is odd; the table says: but for not-a-numbers.
     __m512i bits = (__m512i)x;
     __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
     __m512i up = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
     up = _mm512_mask_add_epi32(up, odd, bits, _mm512_set1_epi32(0x8000));
-    return (__m512i)_mm512_fixupimm_ps((__m512)up, (__m512)x, _mm512_set1_epi32(0x22), 0);
-}
+    return (Words)_mm512_fixupimm_ps((__m512)up, (__m512)x, _mm512_set1_epi32(0x22), 0);
+#else
+    Words bits = (Words)x;
+    Words up = bits + 0x7fffu + ((bits >> 16) & 1u);
+    return (Words)(x == x ? up : Words{} + 0x7fc00000u);
 #endif
+}
 
 // To the nearest bfloat16, ties to even; not-a-numbers stay so.
 INLINE Halves narrow(V<float> x) {
@@ -187,17 +191,13 @@ INLINE Halves narrow(V<float> x) {
         asm("vcvtneps2bf16 %1, %0" : "=v"(y) : "v"((__m512)x));
         return (Halves)y;
     }
-    return (Halves)_mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded(x), 16));
-#else
-    Words bits = (Words)x;
-    Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    rounded = (Words)(x == x ? rounded : Words{} + 0x7fc0u);
-#if defined(__AVX2__)
-    __m256i packed = _mm256_packus_epi32((__m256i)rounded, (__m256i)rounded);
+    return (Halves)_mm512_cvtepi32_epi16(_mm512_srli_epi32((__m512i)rounded(x), 16));
+#elif defined(__AVX2__)
+    __m256i words = (__m256i)(rounded(x) >> 16);
+    __m256i packed = _mm256_packus_epi32(words, words);
     return (Halves)_mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
 #else
-    return __builtin_convertvector(rounded, Halves);
-#endif
+    return __builtin_convertvector(rounded(x) >> 16, Halves);
 #endif
 }
 
