@@ -30,8 +30,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src
 		echo "no C++ compiler that works: runnel computes on plain torch, more slowly; see runnel doctor"
 	touch $@
 
+# What the extra `dev` names, without the package: to install that again would compile it again.
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*project["optional-dependencies"]["dev"], sep="\n")' | \
+		$(PIP) install --quiet --no-compile --constraint constraints.txt --requirement /dev/stdin
 	touch $@
 
 clean:

@@ -120,8 +120,12 @@ def test_inspect(runnel: Run, trained: Path, text: Path, tmp_path: Path) -> None
     assert (code, error.count("\n"), ".svg" in error) == (2, 1, True)
 
 
-def test_a_fresh_process_loads_a_run(trained: Path) -> None:
-    code = "import runnel, sys; print(runnel.generate(runnel.load(sys.argv[1]), 'a', tokens=3))"
+def test_a_fresh_process_loads_a_run_and_no_compiler(trained: Path) -> None:
+    """The compiler takes as long to import as all the rest."""
+    code = (
+        "import runnel, sys; print(runnel.generate(runnel.load(sys.argv[1]), 'a', tokens=3));"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
     found = subprocess.run(
         [sys.executable, "-c", code, str(trained)], check=False, capture_output=True, text=True
     )

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch._dynamo  # noqa: F401 - training imports it, for seconds; here once for all processes
+
 KILLED = -signal.SIGKILL
 _PEAK = Path("/proc/self/clear_refs")
 """makes the most memory so far what it is now"""

@@ -155,17 +155,27 @@ def wrapped(out: Path) -> bool:
     return loader.get("epoch", 1) >= 1
 
 
-def cases(full: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Every recipe with all choices of options; or every choice pairwise, recipes taking turns.
+def cases(full: bool, sources: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Every recipe with all choices of options; or few that have every part, with pairwise choices.
 
-    In the quick size a recipe is left out whose model, mixers, optimizer and task others had.
+    Where a recipe has no field for a choice it takes the next one.
     """
     if full:
         yield from itertools.product(RECIPES, itertools.product((0, 1), repeat=len(OPTIONS)))
         return
     turn = itertools.cycle(_PAIRWISE)
-    for name in RECIPES:
-        yield name, next(turn)
+    for name in _few():
+        yield name, next(chosen for chosen in turn if small(name, sources, chosen) is not None)
+
+
+def _few() -> Iterator[str]:
+    """Each time the recipe that has most of the parts which none had so far."""
+    parts = {name: _parts(recipe.make()) for name, recipe in RECIPES.items()}
+    left = set().union(*parts.values())
+    while left:
+        name = max(parts, key=lambda name: len(parts[name] & left))
+        left -= parts[name]
+        yield name
 
 
 def _parts(recipe: Recipe) -> set[str]:
@@ -181,21 +191,15 @@ def run(bench: Bench) -> None:
     sources = bench.folder / "sources"
     sources.mkdir()
     write_sources(sources)
-    seen: set[str] = set()
     with tiny.quickly():
         torch.set_num_threads(1)
-        for name, chosen in cases(bench.full):
+        for name, chosen in cases(bench.full, sources):
             labels = [n for n, on in zip(OPTIONS, chosen, strict=True) if on]
             what = f"{name} with {', '.join(labels) or 'nothing'}"
             recipe = small(name, sources, chosen)
             if recipe is None:
                 bench.counts["without such an option"] += 1
                 continue
-            if not bench.full:
-                parts = _parts(recipe)
-                if parts <= seen:
-                    continue
-                seen |= parts
             out = bench.folder / "runs"
             with bench.trial(what):
                 status = child.run(partial(_train, recipe, out / "whole"))

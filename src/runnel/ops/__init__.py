@@ -27,13 +27,17 @@ says why not.
 __all__ = ["BACKENDS", "backend_for", "hgru_scan", "linear_scan", "mingru_scan", "minlstm_scan"]
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def backend_for(device: torch.device | str, op: str = "mingru_scan") -> str:
     """The name of the backend that an op uses on a device, for dtypes that it covers."""
     kind = torch.device(device).type
     if kind == "cpu":
         return "native" if _native.available() else "torch"
     return _gpu_backend(kind, op) if kind == "cuda" and _triton.available() else "torch"
+
+
+# All that torch.compiler.assume_constant_result does, but for importing the compiler: that takes
+# as long as torch itself, and most commands compile nothing.
+backend_for.__dict__["_dynamo_marked_constant"] = True
 
 
 def shortcoming(device: torch.device | str, op: str = "mingru_scan") -> str:
