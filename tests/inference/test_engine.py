@@ -95,6 +95,29 @@ def test_widths_and_instruction_sets(dim: int, variant: str) -> None:
         _library.use_variant("best")
 
 
+@pytest.mark.parametrize("variant", _library.variants())
+@pytest.mark.parametrize("roles", [1, 2, 3])
+def test_a_cache_of_roles(roles: int, variant: str) -> None:
+    """Of a vocabulary of few words, so that each is told again and again."""
+    model = made("mingru", {}, {}, cache=roles, vocab_size=21)
+    _library.use_variant(variant)
+    try:
+        assert_steps_agree(model, Native(model), tokens=60)
+    finally:
+        _library.use_variant("best")
+
+
+def test_a_cache_tells_what_was_said_once_and_long_ago() -> None:
+    """Counts from 1e-6 to 100, whose logarithms lose no places."""
+    model = made("mingru", {}, {}, cache=2, vocab_size=40)
+    native, plain = Native(model), Plain(model)
+    state = model.init_state(1)
+    state[-1].count_BRV.copy_(torch.logspace(-6, 2, 80).view(1, 2, 40))
+    expected, _ = plain.step(3, state)
+    found, _ = native.step(3, native.enter(state))
+    assert_near(found, expected, torch.float32, "logits")
+
+
 def test_hybrids_of_native_parts() -> None:
     kinds = tuple(MIXERS[name](dim=24) for name in ("mingru", "hgrn", "minlstm"))
     model = StackConfig(dim=24, layers=5, mixers=kinds, vocab_size=11).build().eval()
@@ -114,7 +137,7 @@ def test_bfloat16_weights_are_those_of_a_rounded_model() -> None:
 
 
 def test_bits_do_not_depend_on_threads() -> None:
-    model = made("mingru", {}, {}, dim=150)
+    model = made("mingru", {}, {}, dim=150, cache=2)
     threads, found = torch.get_num_threads(), []
     try:
         for count in (1, 2, 3):

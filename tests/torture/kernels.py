@@ -84,6 +84,7 @@ def decode(dice: random.Random) -> str:
         vocab_size=_size(dice, 300),
         mixers=(MIXERS[name](dim=dim),),
         block=block,
+        cache=dice.choice([0, 0, 1, 2, 3]),
     )
     model = config.build().eval()
     stepper = stepper_for(model, dice.choice([torch.float32, torch.bfloat16]))

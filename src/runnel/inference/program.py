@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from runnel.mixers.hgrn import HGRN
 from runnel.mixers.mingru import MinGRU
 from runnel.mixers.minlstm import MinLSTM
+from runnel.models.cache import RoleCache
 from runnel.models.feedforward import FeedForward
 from runnel.models.model import Model
 from runnel.models.norm import RMSNorm
@@ -20,7 +21,7 @@ from runnel.ops.decoder import Makes, Vector, Writer
 _ACTIVATIONS = {"gelu": Makes.GELU, "squared-relu": Makes.SQUARE_RELU}
 # What is written down below; a part of another name would be left out of it.
 _PARTS = {
-    Stack: {"embedding", "shared", "blocks", "norm", "head"},
+    Stack: {"embedding", "shared", "blocks", "norm", "head", "cache"},
     Block: {
         *("mixer_norm", "feedforward_norm", "pointwise"),
         *("mixer", "feedforward", "dropout"),
@@ -52,7 +53,10 @@ def write_program(model: Model[Any]) -> Writer:
         assert isinstance(block, Block)
         _know_parts(block)
         x = _block(writer, block, x)
-    _linear(writer, model.head, _norm(writer, model.norm, x))
+    y = _norm(writer, model.norm, x)
+    logits = _linear(writer, model.head, y)
+    if model.cache is not None:
+        _cache(writer, model.cache, y, logits)
     return writer
 
 
@@ -127,6 +131,17 @@ def _hgrn(writer: Writer, mixer: HGRN, x: Vector) -> Vector:
         normed = _norm(writer, mixer.norm, h)
         read = writer.write(Makes.SILU_TIMES, wide, gate, normed)
     return _linear(writer, mixer.output, read)
+
+
+def _cache(writer: Writer, cache: RoleCache, y: Vector, logits: Vector) -> Vector:
+    layers = [layer for layer in (cache.gate, cache.share) if layer is not None]
+    weight, bias = (torch.cat([getattr(layer, n) for layer in layers]) for n in ("weight", "bias"))
+    return writer.write(
+        *(Makes.ROLE_CACHE, logits.count, logits, writer.product(y, weight, bias)),
+        width=cache.roles,
+        state=cache.roles * logits.count,
+        weights=(cache.keep(), cache.weight()),
+    )
 
 
 def _feedforward(writer: Writer, part: FeedForward, x: Vector) -> Vector:

@@ -65,7 +65,7 @@ class RoleCache(nn.Module):
         Rows of (B T, V) are no view of what a linear layer made, of which autograd would copy all.
         """
         batch, time = tokens_BT.shape
-        keep, weight = self._keep(), self._weight()
+        keep, weight = self.keep(), self.weight()
         # In a sequence with no state before it only its own tokens can have been said.
         few = state is None and 0 < time < len(keep)
         slot_BT = _first_places(tokens_BT) if few else tokens_BT
@@ -97,20 +97,22 @@ class RoleCache(nn.Module):
     ) -> tuple[Tensor, CacheState]:
         """One token of `forward`."""
         share_BR1 = self._share(y_BD).unsqueeze(-1)
-        faded_BRV = self._keep() * state.count_BRV
+        faded_BRV = self.keep() * state.count_BRV
         count_BRV = faded_BRV.scatter_add(
             -1, token_B[:, None, None].expand_as(share_BR1), share_BR1
         )
-        return logits_BV + self._told(count_BRV, y_BD) * self._weight(), CacheState(count_BRV)
+        return logits_BV + self._told(count_BRV, y_BD) * self.weight(), CacheState(count_BRV)
 
     def _told(self, count: Tensor, y: Tensor) -> Tensor:
         """The sum over roles of what was told (..., R, S), as much as it is wanted here."""
         return (torch.log1p(count) * self.gate(y).unsqueeze(-1)).sum(-2)
 
-    def _weight(self) -> Tensor:
+    def weight(self) -> Tensor:
+        """How much likelier (V,) a token becomes by what was told of it."""
         return _REACH * self.weight_V
 
-    def _keep(self) -> Tensor:
+    def keep(self) -> Tensor:
+        """What remains (V,) of a count after a token."""
         return torch.sigmoid(self.keep_V.to(state_dtype(self.keep_V)))
 
     def _share(self, y: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class Makes(IntEnum):
     SQUARE_RELU = 9
     SILU_TIMES = 10
     SUM = 11
+    ROLE_CACHE = 12
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Decoder:
         assert _READY, "Decoder needs the native library; ask `available` first"
         self.state_size = writer.state
         last = writer.lines[-1]
-        assert last.makes is Makes.PRODUCT, "a step ends with the product that makes the logits"
+        assert last.makes in (Makes.PRODUCT, Makes.ROLE_CACHE), "a step ends with the logits"
         self.logits_size = last.count
         self._vocabulary = writer.lines[0].width
         # The packed copies are the library's; what it points to must live as long as it does.

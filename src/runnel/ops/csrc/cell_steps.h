@@ -6,18 +6,21 @@
 #include "decode.h"
 #include "exponential.h"
 #include "gelu.h"
+#include "logarithm.h"
 #include "numbers.h"
 #include "rows.h"
 #include "schedule.h"
 
 namespace RUNNEL_VARIANT {
 
-// Where an instruction finds its numbers; `after` is null for all threads but one.
+// Where an instruction finds its numbers, and the token read; `after` is null for all threads but
+// one.
 struct Places {
     const float *x, *z;
     float* y;
     const float* state;
     float* after;
+    int64_t token;
 };
 
 template <class F>
@@ -127,6 +130,31 @@ inline void hgru_step(const Instruction& i, const Places& at) {
     });
 }
 
+inline void role_cache(const Instruction& i, const Places& at) {
+    if (!at.after) return;    // its logits are those of all threads
+    const int64_t roles = i.width;
+    const float *wishes = at.z, *raw = at.z + roles;
+    float most = roles > 1 ? raw[0] : 0, sum = 0;
+    for (int64_t r = 0; roles > 1 && r < roles; r++) most = raw[r] > most ? raw[r] : most;
+    for (int64_t r = 0; roles > 1 && r < roles; r++) sum += std::exp(raw[r] - most);
+    for (int64_t r = 0; r < roles; r++) {
+        const int64_t row = r * i.count;
+        over<float>(i.count, [&](int64_t e, auto lanes) {
+            V<float> faded = load<float>(at.state + row + e, lanes) * load<float>(i.weight + e, lanes);
+            store<float>(at.after + row + e, faded, lanes);
+        });
+        at.after[row + at.token] += roles > 1 ? std::exp(raw[r] - most) / sum : 1.0f;
+    }
+    over<float>(i.count, [&](int64_t e, auto lanes) {
+        V<float> told{};
+        for (int64_t r = 0; r < roles; r++) {
+            told += wishes[r] * log_of_one_plus(load<float>(at.after + r * i.count + e, lanes));
+        }
+        V<float> likelier = told * load<float>(i.bias + e, lanes);
+        store<float>(at.y + e, load<float>(at.x + e, lanes) + likelier, lanes);
+    });
+}
+
 template <class F>
 INLINE void elementwise(const Instruction& i, const Places& at, const F& of) {
     over<float>(i.count, [&](int64_t e, auto lanes) {
@@ -152,6 +180,7 @@ inline void cell_step(const Instruction& i, const Places& at) {
             return elementwise(i, at, [&](V<float> x, int64_t e, auto lanes) {
                 return silu(x) * load<float>(at.z + e, lanes);
             });
+        case ROLE_CACHE: return role_cache(i, at);
         case SUM:
             return elementwise(i, at, [&](V<float> x, int64_t e, auto lanes) {
                 return x + load<float>(at.z + e, lanes);

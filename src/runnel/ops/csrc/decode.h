@@ -22,6 +22,9 @@ enum Makes {
     SQUARE_RELU = 9,    // y = max(x, 0)^2
     SILU_TIMES = 10,    // y = x sigmoid(x) z
     SUM = 11,           // y = x + z
+    ROLE_CACHE = 12,    // y = x + bias sum_r wish_r log(1 + m_r); m: state, `width` roles of y's size,
+                        // m = weight m, then of this token m_r + share_r; z: wishes, and where there
+                        // are several roles what softmax makes shares of; makes logits, comes last
 };
 
 // Every field has eight bytes. x, y and z are places, counted in floats: those below the program's

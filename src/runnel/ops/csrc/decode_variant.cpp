@@ -52,7 +52,7 @@ static void run_thread(const Program& p, int me, int all, int64_t token, const f
             memcpy(y, i.weight + token * i.count, i.count * sizeof(float));
         } else {
             cell_step(i, {place(i.x), place(i.z), y, state + i.state,
-                          me == 0 ? after + i.state : nullptr});
+                          me == 0 ? after + i.state : nullptr, token});
         }
     }
 }
