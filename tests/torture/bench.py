@@ -18,6 +18,8 @@ class Bench:
     """empty at first, and the part's own"""
     seed: int = 0
     full: bool = False
+    share: tuple[int, int] = (0, 1)
+    """of the trials of `resume`, every n-th from the k-th, so that several cores can divide them"""
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)

@@ -14,11 +14,16 @@ from torture.bench import Bench, Part
 
 
 def run_part(
-    part: Part, *, seed: int, full: bool, say: Callable[[str], None] = lambda line: None
+    part: Part,
+    *,
+    seed: int,
+    full: bool,
+    share: tuple[int, int] = (0, 1),
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Run it in a folder of its own; everything worth keeping, as JSON."""
     folder = Path(tempfile.mkdtemp(prefix=f"torture-{part.name}-"))
-    bench = Bench(folder, seed=seed, full=full, say=say)
+    bench = Bench(folder, seed=seed, full=full, share=share, say=say)
     machine, begin = tiny.machine(), time.monotonic()
     try:
         part.run(bench)
@@ -28,6 +33,7 @@ def run_part(
         "part": part.name,
         "promise": part.promise,
         "size": "full" if full else "quick",
+        "share": f"{share[0] + 1} of {share[1]}",
         "seed": seed,
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "seconds": round(time.monotonic() - begin, 1),

@@ -193,7 +193,8 @@ def run(bench: Bench) -> None:
     write_sources(sources)
     with tiny.quickly():
         torch.set_num_threads(1)
-        for name, chosen in cases(bench.full, sources):
+        first, step = bench.share
+        for name, chosen in itertools.islice(cases(bench.full, sources), first, None, step):
             labels = [n for n, on in zip(OPTIONS, chosen, strict=True) if on]
             what = f"{name} with {', '.join(labels) or 'nothing'}"
             recipe = small(name, sources, chosen)
