@@ -33,8 +33,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src
 # What the extra `dev` names, without the package: to install that again would compile it again.
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-		print(*project["optional-dependencies"]["dev"], sep="\n")' | \
-		$(PIP) install --quiet --no-compile --constraint constraints.txt --requirement /dev/stdin
+		print(*project["optional-dependencies"]["dev"], sep="\n")' > $(VENV)/dev.txt
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --requirement $(VENV)/dev.txt
 	touch $@
 
 clean:

@@ -198,15 +198,15 @@ def test_a_task_is_trained_on_and_evaluated(runnel: Run, tmp_path: Path) -> None
 def test_a_story_model_is_asked_what_it_remembers(
     runnel: Run, trained: Path, tmp_path: Path
 ) -> None:
-    tale = tmp_path / "tale.txt"
-    tale.write_text(
-        "One day, said Mia, we saw Otto. It was a very fine day, said Otto to Mia. " * 9
-    )
-    code, output, _ = runnel(
-        "evaluate", str(trained), "--task", "recall", "--data", str(tale), "--json"
-    )
+    tale = "One day, said Mia, we saw Otto. It was a very fine day, said Otto to Mia. " * 9
+    plain, told = tmp_path / "tale.txt", tmp_path / "tale.jsonl"
+    plain.write_text(tale)
+    told.write_text(json.dumps({"tale": tale, "text": "Nobody was there."}) + "\n")
+    ask = ("evaluate", str(trained), "--task", "recall", "--json", "--data")
+    code, output, _ = runnel(*ask, str(plain))
     found = json.loads(output)["tasks"]["recall"]
     assert code == 0
+    assert json.loads(runnel(*ask, str(told), "--field", "tale")[1])["tasks"]["recall"] == found
     assert found["answers"] == sum(part["answers"] for part in found["parts"]["words"].values()) > 9
 
 

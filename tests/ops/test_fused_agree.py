@@ -140,6 +140,14 @@ def test_what_is_not_a_number_stays_visible() -> None:
     assert grad.isnan().tolist() == [[True, False, False, False]]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_gelu_of_what_is_not_finite(dtype: torch.dtype) -> None:
+    inf = float("inf")
+    x = torch.tensor([[inf, 1e30, 50.0, -50.0, float("nan"), 0.0]], dtype=dtype)
+    y = fused.gelu(x)
+    torch.testing.assert_close(y, torch.nn.functional.gelu(x), equal_nan=True)
+
+
 def test_norm_of_extreme_rows(seed: int) -> None:
     x = torch.randn(3, 17, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     scale = torch.tensor([[0.0], [1e-12], [1e12]], dtype=torch.float64)

@@ -241,6 +241,13 @@ def test_opcheck(native: ModuleType, case: str, seed: int) -> None:
     torch.library.opcheck(native._scan, arguments)
 
 
+def test_the_choice_of_a_backend_is_constant_to_the_compiler() -> None:
+    """Said without importing the compiler, in the words of the torch that is installed."""
+    said = vars(torch.compiler.assume_constant_result(lambda: None))
+    assert said.items() <= vars(ops.backend_for).items()
+    assert said
+
+
 # torch's compiler warns of what it does itself to autograd functions.
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize(

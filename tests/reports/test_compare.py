@@ -17,7 +17,7 @@ from runnel.commands import compare
 from runnel.models.size import count_without_embeddings
 from runnel.recipes import RECIPES
 from runnel.reports import worker
-from runnel.reports.board import Board
+from runnel.reports.board import Silence
 from runnel.reports.plan import equalised, write_plan
 from runnel.reports.results import Comparison
 from runnel.reports.runner import Interrupted, run_all
@@ -58,7 +58,7 @@ def made(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     write_plan(out, plan)
     (out / "runs").mkdir()
     assert worker.main([str(out), "attention-stories", "0"]) == 0
-    found = run_all(out, plan, Board(), lambda found: write_report(out, [found]))
+    found = run_all(out, plan, Silence(), lambda found: write_report(out, [found]))
     return out, found
 
 
@@ -142,7 +142,7 @@ def test_interrupted_saves_and_goes_on_within_the_run(text_file: Path, tmp_path:
     timer = threading.Thread(target=interrupt, daemon=True)
     timer.start()
     with pytest.raises(Interrupted) as caught:
-        run_all(tmp_path, plan, Board(), lambda found: None)
+        run_all(tmp_path, plan, Silence(), lambda found: None)
     timer.join()
     assert caught.value.number == signal.SIGINT
     (saved,) = runs.glob("*/checkpoints/step-*")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+from runnel.errors import DiskError
 from runnel.inference import Session
 from torture import child, kit, tiny
 from torture.bench import Bench, Part
@@ -118,7 +119,7 @@ def _meet(bench: Bench, job: Job, fault: Fault) -> None:
     job.place()
     with fault.active as before:
         said = _act(job, before)
-        met = said.code == 4
+        met = said.code == DiskError.exit_code
         bench.counts["met"] += met
         # A lock that was made before the disk became full costs no block.
         expected = met or (said.code == 0 and not fault.certain)

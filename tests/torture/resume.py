@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -155,17 +155,25 @@ def wrapped(out: Path) -> bool:
     return loader.get("epoch", 1) >= 1
 
 
-def cases(full: bool, sources: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+class Case(NamedTuple):
+    """A recipe made small, with the options that were chosen for it."""
+
+    name: str
+    chosen: tuple[int, ...]
+    recipe: Recipe
+
+
+def cases(full: bool, sources: Path) -> Iterator[Case]:
     """Every recipe with all choices of options; or few that have every part, with pairwise choices.
 
-    Where a recipe has no field for a choice it takes the next one.
+    Choices are left out, or passed over for the next, where a recipe has no field for one of them.
     """
-    if full:
-        yield from itertools.product(RECIPES, itertools.product((0, 1), repeat=len(OPTIONS)))
-        return
     turn = itertools.cycle(_PAIRWISE)
-    for name in _few():
-        yield name, next(chosen for chosen in turn if small(name, sources, chosen) is not None)
+    for name in RECIPES if full else _few():
+        choices = itertools.product((0, 1), repeat=len(OPTIONS)) if full else turn
+        made = ((chosen, small(name, sources, chosen)) for chosen in choices)
+        possible = (Case(name, chosen, recipe) for chosen, recipe in made if recipe is not None)
+        yield from possible if full else itertools.islice(possible, 1)
 
 
 def _few() -> Iterator[str]:
@@ -194,13 +202,9 @@ def run(bench: Bench) -> None:
     with tiny.quickly():
         torch.set_num_threads(1)
         first, step = bench.share
-        for name, chosen in itertools.islice(cases(bench.full, sources), first, None, step):
+        for name, chosen, recipe in itertools.islice(cases(bench.full, sources), first, None, step):
             labels = [n for n, on in zip(OPTIONS, chosen, strict=True) if on]
             what = f"{name} with {', '.join(labels) or 'nothing'}"
-            recipe = small(name, sources, chosen)
-            if recipe is None:
-                bench.counts["without such an option"] += 1
-                continue
             out = bench.folder / "runs"
             with bench.trial(what):
                 status = child.run(partial(_train, recipe, out / "whole"))

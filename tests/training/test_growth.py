@@ -16,7 +16,7 @@ from runnel.models.diverging import Diverging
 from runnel.training import OptimizerConfig, Recipe, train
 from runnel.training.growth import carried, is_due
 from runnel.training.loop import resolve
-from runnel.training.progress import Progress
+from runnel.training.progress import Silence
 from runnel.training.schedule import Budget, Spent
 from runnel.training.subject import open_subject
 from runnel.training.trainer import Trainer
@@ -126,11 +126,11 @@ def test_a_run_in_any_stage_is_loaded_and_judged(
 ) -> None:
     recipe = make_recipe(grows=True, evaluate_every=steps)
 
-    def fail(progress: Progress, spent: Spent) -> None:
+    def fail(progress: Silence, spent: Spent) -> None:
         if spent.steps == steps + 1:
             raise RuntimeError
 
-    monkeypatch.setattr(Progress, "step", fail)
+    monkeypatch.setattr(Silence, "step", fail)
     with pytest.raises(RuntimeError):
         train(recipe, tmp_path, device="cpu", quiet=True)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

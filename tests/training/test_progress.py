@@ -10,6 +10,7 @@ from runnel.training.display import Display
 from runnel.training.progress import (
     Lines,
     Progress,
+    Silence,
     choose_progress,
     clock,
     seconds_left,
@@ -74,12 +75,12 @@ def test_the_display_shows_everything_in_80_columns() -> None:
 
 
 def test_silence_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
-    _tell(Progress())
+    _tell(Silence())
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_choice_depends_on_quiet_and_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert type(choose_progress(True)) is Progress
+    assert isinstance(choose_progress(True), Silence)
     for terminal, kind in ((True, Display), (False, Lines)):
         monkeypatch.setattr("sys.stderr.isatty", lambda terminal=terminal: terminal)
         assert isinstance(choose_progress(False), kind)

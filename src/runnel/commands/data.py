@@ -7,14 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from runnel.commands.verb import (
-    Verb,
-    add_field_flag,
-    natural,
-    positive,
-    print_json,
-    print_table,
-)
+from runnel.commands.source import add_field_flag
+from runnel.commands.verb import Verb, natural, positive, print_json, print_table
 from runnel.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +36,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="byte, char, bpe:N (trained on the first 16 MB) or gpt2:DIR (default: byte)",
     )
-    add_field_flag(parser, default="text")
+    add_field_flag(parser, "text")
     add(
         "--separator",
         choices=("auto", "end-of-text", "blank-line", "none"),
@@ -94,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
     config = DataConfig(
         source=os.path.abspath(args.source) if os.path.exists(args.source) else args.source,
         tokenizer=args.tokenizer,
-        field=args.field,
+        field=args.field or "text",
         separator=args.separator,
         held_out=args.held_out,
         split=args.split,

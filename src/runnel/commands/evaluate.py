@@ -6,11 +6,12 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from runnel.commands.verb import Verb, add_field_flag, positive, print_json, print_table
+from runnel.commands.source import add_field_flag, judged_text, task_fields
+from runnel.commands.verb import Verb, positive, print_json, print_table
 from runnel.errors import InputError
 
 if TYPE_CHECKING:
-    from runnel.data import DataConfig, Tokenizer, TokenStream
+    from runnel.data import DataConfig
     from runnel.inference import Evaluation
     from runnel.tasks import Score, Task
 
@@ -71,14 +72,13 @@ def run(args: argparse.Namespace) -> None:
 def _run_task(args: argparse.Namespace, model: Any, own: Task | None) -> None:
     import dataclasses
 
-    from runnel.commands.train import task_fields
     from runnel.inference.answers import reader
     from runnel.inference.session import tokenizer_of
     from runnel.tasks import TASKS, Reading
 
     same = own is not None and args.task in (None, own.name)
     task: Any = own if same else TASKS[args.task]()
-    task = dataclasses.replace(task, **task_fields(task, args))
+    task = dataclasses.replace(task, **task_fields(task, args.data, args.field))
     read = reader(model)
     start = time.perf_counter()
     score = task.score(lambda batch: Reading(*read(batch)), tokenizer_of(model))
@@ -117,21 +117,6 @@ def _shown(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def judged_text(
-    config: DataConfig, args: argparse.Namespace, tokenizer: Tokenizer
-) -> tuple[TokenStream, str]:
-    """All of --data, or else the validation text of a run's configuration; and its name."""
-    import dataclasses
-
-    from runnel.commands.train import chosen_text
-    from runnel.data import open_corpus, open_stream
-
-    config = chosen_text(config, args)
-    if args.data is not None:
-        return open_stream(dataclasses.replace(config, validation=None), tokenizer), args.data
-    return open_corpus(config, tokenizer).validation, f"validation text of {config.source}"
-
-
 def _run_text(args: argparse.Namespace, model: Any, config: DataConfig) -> None:
     import dataclasses
 
@@ -139,7 +124,7 @@ def _run_text(args: argparse.Namespace, model: Any, config: DataConfig) -> None:
     from runnel.inference.session import tokenizer_of
 
     tokenizer = tokenizer_of(model)
-    stream, name = judged_text(config, args, tokenizer)
+    stream, name = judged_text(config, args.data, args.field, tokenizer)
     other = None
     if args.against is not None:
         from runnel.inference.against import open_against

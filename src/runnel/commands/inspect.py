@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from runnel.commands.verb import Verb, add_field_flag, print_json, print_table
+from runnel.commands.source import add_field_flag, judged_text
+from runnel.commands.verb import Verb, print_json, print_table
 from runnel.errors import DiskError, InputError
 
 _ROWS, _LENGTH = 16, 512
@@ -54,7 +55,6 @@ def _text(args: argparse.Namespace, model: Any) -> tuple[Any, Any, str]:
     """The first tokens of the text in rows, where documents begin in them, and the text's name."""
     import torch
 
-    from runnel.commands.evaluate import judged_text
     from runnel.configuration import from_plain
     from runnel.data import DataConfig
     from runnel.inference.session import tokenizer_of
@@ -62,7 +62,7 @@ def _text(args: argparse.Namespace, model: Any) -> tuple[Any, Any, str]:
 
     tokenizer = tokenizer_of(model)
     config = from_plain(DataConfig, load_config(args.run).get("data", {}))
-    stream, name = judged_text(config, args, tokenizer)
+    stream, name = judged_text(config, args.data, args.field, tokenizer)
     tokens = torch.tensor(stream.tokens_N[: _ROWS * _LENGTH].tolist(), dtype=torch.int64)
     length = min(_LENGTH, len(tokens))
     tokens_BT = tokens[: len(tokens) // length * length].view(-1, length)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runnel.commands.verb import Verb, add_training_flags, print_json
 
 if TYPE_CHECKING:
-    from runnel.data import DataConfig
     from runnel.training import Recipe, Result
 
 
@@ -23,6 +22,7 @@ def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
     import dataclasses
 
     from runnel import recipes
+    from runnel.commands.source import chosen_text, task_fields
     from runnel.configuration import override
 
     recipe = recipes.recipe(name)
@@ -30,51 +30,12 @@ def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
     given = {flag: getattr(args, flag) for flag in flags if getattr(args, flag) is not None}
     data, task, assignments = recipe.data, recipe.task, args.set
     if task is not None:
-        fields = task_fields(task, args, given.pop("length", None))
+        fields = task_fields(task, args.data, args.field, given.pop("length", None))
         assignments = [f"task.{name}={value}" for name, value in fields.items()] + assignments
     else:
-        data = chosen_text(data, args)
+        data = chosen_text(data, args.data, args.field)
     recipe = recipes.with_training(dataclasses.replace(recipe, data=data), **given)
     return override(recipe, assignments)
-
-
-def chosen_text(data: DataConfig, args: argparse.Namespace) -> DataConfig:
-    """The configuration with --data and --field put into it."""
-    import dataclasses
-
-    given = {"source": args.data, "field": args.field}
-    return dataclasses.replace(data, **{k: v for k, v in given.items() if v is not None})
-
-
-def task_fields(task: Any, args: argparse.Namespace, length: int | None = None) -> dict[str, Any]:
-    """The fields of a task into which --data and --length go; InputError where it has none."""
-    import dataclasses
-
-    from runnel.errors import InputError
-
-    if args.field is not None:
-        raise InputError(
-            f"expected no --field for the task {task.name}, whose files have their own form; got "
-            f"{args.field!r}; leave it out"
-        )
-    known = {field.name for field in dataclasses.fields(task)}
-    given: dict[str, Any] = {}
-    if args.data is not None:
-        place = next((name for name in ("folder", "text") if name in known), None)
-        if place is None:
-            raise InputError(
-                f"expected no --data for the task {task.name}, which makes its own examples; got "
-                f"{args.data!r}; leave it out"
-            )
-        given[place] = args.data
-    if length is not None:
-        if "length" not in known:
-            raise InputError(
-                f"expected no --length for the task {task.name}, whose sequences have their own; "
-                f"got {length}; leave it out"
-            )
-        given["length"] = length
-    return given
 
 
 def run(args: argparse.Namespace) -> int:

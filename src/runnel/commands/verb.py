@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from runnel.commands.source import add_field_flag
+
 
 class Verb(NamedTuple):
     """One word after `runnel`: what it does, its flags, its work."""
@@ -42,17 +44,6 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def add_field_flag(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """--field, beside a source that may have records."""
-    parser.add_argument(
-        "--field",
-        default=default,
-        metavar="NAME",
-        help="the field of a .jsonl line or .parquet row that holds the text "
-        f"(default: {default or 'the configured one'})",
-    )
-
-
 def add_training_flags(
     parser: argparse.ArgumentParser, out: str = "the run directory (default: runs/RECIPE)"
 ) -> None:
@@ -63,7 +54,7 @@ def add_training_flags(
         metavar="SOURCE",
         help="what to train on: corpus name, path (.txt, .jsonl, .parquet, directory) or hf:NAME",
     )
-    add_field_flag(parser)
+    add_field_flag(parser, "the recipe's")
     add("--out", metavar="DIR", help=out)
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=positive(int), metavar="N", help="budget in steps")

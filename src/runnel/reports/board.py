@@ -5,6 +5,7 @@ All of it goes to standard error, so that standard output is free for the table.
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from typing import Any, final
 
 from rich.console import Console, Group, RenderableType
@@ -65,21 +66,26 @@ class Tally:
         return here + sum(self._took.get(name, usual) for name in self._waiting)
 
 
-class Board:
-    """Told of everything that happens in a comparison, and silent."""
+class Board(ABC):
+    """Told of everything that happens in a comparison."""
 
+    @abstractmethod
     def begin(self, found: Comparison, total: int, finished: int) -> None:
         """The comparison begins or goes on, with so many of its runs done."""
 
+    @abstractmethod
     def start(self, name: str, seed: int) -> None:
         """A run begins."""
 
+    @abstractmethod
     def tell(self, event: dict[str, Any]) -> None:
         """The run's process said something."""
 
+    @abstractmethod
     def end(self, name: str, run: Run) -> None:
         """A run has a result."""
 
+    @abstractmethod
     def close(self) -> None:
         """The comparison ends, for whatever reason."""
 
@@ -87,8 +93,28 @@ class Board:
 def choose_board(quiet: bool) -> Board:
     """The board on a terminal, lines elsewhere, nothing where it should be quiet."""
     if quiet:
-        return Board()
+        return Silence()
     return Display() if sys.stderr.isatty() else Lines()
+
+
+@final
+class Silence(Board):
+    """Nothing at all."""
+
+    def begin(self, found: Comparison, total: int, finished: int) -> None:
+        """See `Board`."""
+
+    def start(self, name: str, seed: int) -> None:
+        """See `Board`."""
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """See `Board`."""
+
+    def end(self, name: str, run: Run) -> None:
+        """See `Board`."""
+
+    def close(self) -> None:
+        """See `Board`."""
 
 
 @final
@@ -116,6 +142,9 @@ class Lines(Board):
         """See `Board`."""
         self._tally.end(name, run)
         _say(f"    {_outcome(run)}")
+
+    def close(self) -> None:
+        """See `Board`."""
 
 
 @final

@@ -13,14 +13,13 @@ from types import FrameType
 from typing import Any
 
 from runnel import files
-from runnel.errors import DiskError
+from runnel.errors import DiskError, DivergedError
 from runnel.reports import measure
 from runnel.reports.board import Board
 from runnel.reports.results import Comparison, Run
 from runnel.reports.store import log_file, read_run, run_directory, write_run
 from runnel.storage.run import RunDirectory
 
-_DIVERGED, _DISK = 3, 4
 _LONGEST = 300
 
 
@@ -120,13 +119,13 @@ def _run(out: Path, name: str, seed: int, child: _Child, board: Board) -> Run:
     if code == 0 and found is not None:
         return found
     reason = _reason(code, log, time.monotonic() - began)
-    if code == _DISK:
+    if code == DiskError.exit_code:
         raise DiskError(reason)
     directory = run_directory(out, name, seed)
     lines = RunDirectory(directory).metrics.read() if directory.exists() else []
     run = Run(
         seed=seed,
-        status="diverged" if code == _DIVERGED else "failed",
+        status="diverged" if code == DivergedError.exit_code else "failed",
         reason=reason,
         tokens=lines[-1].get("tokens") if lines else None,
         curve=measure.curve(lines),

@@ -57,10 +57,16 @@ class Telling(Progress):
             done = min(1.0, self._budget.used(spent) / self._budget.total)
             tell({"done": done, "left": seconds_left(self._budget, spent)})
 
+    def evaluating(self) -> None:
+        """See `Progress`."""
+
     def line(self, line: dict[str, Any]) -> None:
         """See `Progress`."""
         if "bits_per_byte" in line:
             tell({"bits_per_byte": line["bits_per_byte"]})
+
+    def sample(self, text: str) -> None:
+        """See `Progress`."""
 
     def note(self, text: str) -> None:
         """See `Progress`."""

@@ -55,6 +55,8 @@ class Recall(Task):
 
     text: str = PROBED
     """the bundled corpus, or a source of story texts"""
+    field: str = "text"
+    """of a .jsonl line or .parquet row of such a source: the field that holds the text"""
     questions: int = 1000
     """questions to ask, at most"""
     reach: int = 4000
@@ -97,7 +99,7 @@ class Recall(Task):
                 for probe in story.probes:
                     yield Question(*(getattr(probe, n) for n in _PROBE))
         else:
-            for document in read_documents(self.text):
+            for document in read_documents(self.text, field=self.field):
                 yield from by_repeated_names(document.text, self.reach)
 
 

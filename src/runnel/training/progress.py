@@ -4,6 +4,7 @@ All of it goes to standard error, so that standard output is free for results.
 """
 
 import sys
+from abc import ABC, abstractmethod
 from typing import Any, final
 
 from runnel.training.schedule import Budget, Spent
@@ -12,30 +13,37 @@ TITLES = {"bits_per_byte": "bits/byte", "accuracy": "accuracy"}
 """what people read over the measure of an evaluation"""
 
 
-class Progress:
-    """Told of everything that happens in a run, and silent; `step` must cost next to nothing."""
+class Progress(ABC):
+    """Told of everything that happens in a run; `step` must cost next to nothing."""
 
+    @abstractmethod
     def start(self, heading: str, budget: Budget, measure: str) -> None:
         """The run begins; `heading` says in a line what is trained on what.
 
         `measure` is what evaluations measure beside the loss: bits_per_byte or accuracy.
         """
 
+    @abstractmethod
     def step(self, spent: Spent) -> None:
         """A step is done."""
 
+    @abstractmethod
     def evaluating(self) -> None:
         """No step is taken until the weights are judged."""
 
+    @abstractmethod
     def line(self, line: dict[str, Any]) -> None:
         """A line of metrics was written."""
 
+    @abstractmethod
     def sample(self, text: str) -> None:
         """The model wrote a text."""
 
+    @abstractmethod
     def note(self, text: str) -> None:
         """Something that the person should know."""
 
+    @abstractmethod
     def stop(self) -> None:
         """The run ends, for whatever reason."""
 
@@ -43,7 +51,7 @@ class Progress:
 def choose_progress(quiet: bool) -> Progress:
     """The display on a terminal, lines elsewhere, nothing where it should be quiet."""
     if quiet:
-        return Progress()
+        return Silence()
     if sys.stderr.isatty():
         from runnel.training.display import Display
 
@@ -69,6 +77,32 @@ def clock(seconds: float | None) -> str:
 
 
 @final
+class Silence(Progress):
+    """Nothing at all."""
+
+    def start(self, heading: str, budget: Budget, measure: str) -> None:
+        """See `Progress`."""
+
+    def step(self, spent: Spent) -> None:
+        """See `Progress`."""
+
+    def evaluating(self) -> None:
+        """See `Progress`."""
+
+    def line(self, line: dict[str, Any]) -> None:
+        """See `Progress`."""
+
+    def sample(self, text: str) -> None:
+        """See `Progress`."""
+
+    def note(self, text: str) -> None:
+        """See `Progress`."""
+
+    def stop(self) -> None:
+        """See `Progress`."""
+
+
+@final
 class Lines(Progress):
     """One aligned line for each line of metrics."""
 
@@ -81,6 +115,12 @@ class Lines(Progress):
         """See `Progress`."""
         self._budget, self._measure = budget, measure
         self.note(heading)
+
+    def step(self, spent: Spent) -> None:
+        """See `Progress`."""
+
+    def evaluating(self) -> None:
+        """See `Progress`."""
 
     def line(self, line: dict[str, Any]) -> None:
         """See `Progress`."""
@@ -99,9 +139,15 @@ class Lines(Progress):
             f"{clock(seconds_left(self._budget, spent)):>8}"
         )
 
+    def sample(self, text: str) -> None:
+        """See `Progress`."""
+
     def note(self, text: str) -> None:
         """See `Progress`."""
         print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def stop(self) -> None:
+        """See `Progress`."""
 
 
 def _number(line: dict[str, Any], name: str, digits: int) -> str:

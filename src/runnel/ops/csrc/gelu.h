@@ -17,6 +17,8 @@ struct Normal {
 template <class A, bool Rough = false>
 INLINE Normal<A> normal(V<A> x) {
     V<A> size = select<A>(x < A(0), -x, x);
+    // Of a size for which the tail is zero already: no infinity may come into a rough reciprocal.
+    size = at_most<A>(size, A(40));
     V<A> bell = exp_of_minus<Rough>(at_most<A>(x * x * A(0.5), limit<A>));
     V<A> tail;
     if constexpr (sizeof(A) == 4) {
