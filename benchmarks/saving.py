@@ -23,7 +23,7 @@ import torch
 
 from runnel.bench.measure import machine
 from runnel.configuration import to_plain
-from runnel.recipes import RECIPES
+from runnel.recipes import RECIPES, with_training
 from runnel.storage import Checkpoint, RunDirectory
 from runnel.storage.background import BackgroundWriter
 from runnel.training.loop import resolve
@@ -34,11 +34,13 @@ _BLOCK = 0.5
 _MINUTE = 60.0
 
 
-def measured(name: str, pairs: int, folder: Path) -> dict[str, Any]:
-    """One recipe on the bundled stories, as it stands."""
+def measured(name: str, pairs: int, batch: int | None, folder: Path) -> dict[str, Any]:
+    """One recipe on the bundled stories, as it stands but for the batch."""
     recipe = RECIPES[name].make()
     data = dataclasses.replace(recipe.data, source="stories")
     recipe = dataclasses.replace(recipe, data=data)
+    if batch is not None:
+        recipe = with_training(recipe, batch=batch)
     subject = open_subject(recipe)
     recipe = resolve(recipe, subject)
     trainer = Trainer(recipe, subject, torch.device("cpu"))
@@ -101,13 +103,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--batch", type=int, help="sequences in a batch; else the recipe's")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--folder", type=Path, help="on the disk to be judged; else temporary")
     args = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         for name in args.recipes:
-            row = measured(name, args.pairs, Path(folder))
+            row = measured(name, args.pairs, args.batch, Path(folder))
             found.append(row)
             print(
                 f"{name}: {row['checkpoint_bytes'] / 1e6:.1f} MB a save; stood still "
