@@ -100,7 +100,7 @@ def test_bands(distance: int, name: str) -> None:
 def test_a_corpus_of_the_hub_is_asked_by_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
-    def documents(source: str) -> list[Document]:
+    def documents(source: str, field: str) -> list[Document]:
         read.append(source)
         return [Document(TALE, "tale", True)]
 
