@@ -63,7 +63,7 @@ def quickly() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("runnel.training.run.draw_loss", lambda lines, **options: "<svg/>")
-        patch.setattr("runnel.training.run._SAMPLE_TOKENS", 20)
+        patch.setattr("runnel.training.run._SAMPLE_TOKENS", 8)
         try:
             yield
         finally:
