@@ -149,9 +149,9 @@ def test_no_two_stories_are_the_same(tales: list[Story]) -> None:
 
 
 @pytest.mark.slow
-def test_thousands_of_stories_differ_and_hold_the_vocabulary() -> None:
-    texts = write(6)
-    assert len(texts) > 5_000
+def test_ten_thousand_stories_differ_and_hold_the_vocabulary() -> None:
+    texts = write(12)
+    assert len(texts) > 10_000
     assert len(set(texts)) == len(texts)
     assert 1400 <= len({word for text in texts for word in words(text)}) <= 1700
 

@@ -24,7 +24,7 @@ from torture.bench import Bench, Part
 from torture.essence import differences, orphans
 from torture.steps import OnSteps
 
-STEPS, INTERVAL = 50, 10
+STEPS, INTERVAL = 80, 10
 _LAYOUT = struct.Struct("4q")
 
 
@@ -114,7 +114,7 @@ def run(bench: Bench) -> None:
     """One undisturbed run, then others that are killed one to three times each."""
     text = tiny.write_text(bench.folder / "text.txt")
     recipe = tiny.recipe(
-        text, dropout=0.2, steps=STEPS, save_every=INTERVAL, evaluate_every=22, seed=bench.seed
+        text, dropout=0.2, steps=STEPS, save_every=INTERVAL, evaluate_every=35, seed=bench.seed
     )
     notes, whole = Notes(), bench.folder / "whole"
     with tiny.quickly():

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from runnel.commands.source import add_field_flag
+from runnel.commands.source import add_field_flag, chosen_text
 from runnel.commands.verb import Verb, natural, positive, print_json, print_table
 from runnel.errors import InputError
 
@@ -88,13 +88,13 @@ def run(args: argparse.Namespace) -> None:
     config = DataConfig(
         source=os.path.abspath(args.source) if os.path.exists(args.source) else args.source,
         tokenizer=args.tokenizer,
-        field=args.field or "text",
         separator=args.separator,
         held_out=args.held_out,
         split=args.split,
         split_seed=args.split_seed,
         megabytes=args.megabytes,
     )
+    config = chosen_text(config, None, args.field)
     cores = len(os.sched_getaffinity(0))
     shown: Any = _Silence() if args.quiet or args.json else _display()
     with shown:

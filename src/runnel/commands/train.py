@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from runnel.commands.source import chosen_text, task_fields
 from runnel.commands.verb import Verb, add_training_flags, print_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def chosen_recipe(name: str, args: argparse.Namespace) -> Recipe:
     import dataclasses
 
     from runnel import recipes
-    from runnel.commands.source import chosen_text, task_fields
     from runnel.configuration import override
 
     recipe = recipes.recipe(name)

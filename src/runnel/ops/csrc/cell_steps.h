@@ -134,14 +134,17 @@ inline void role_cache(const Instruction& i, const Places& at) {
     if (!at.after) return;    // its logits are those of all threads
     const int64_t roles = i.width;
     const float *wishes = at.z, *raw = at.z + roles;
-    float most = roles > 1 ? raw[0] : 0, sum = 0;
-    for (int64_t r = 0; roles > 1 && r < roles; r++) most = raw[r] > most ? raw[r] : most;
-    for (int64_t r = 0; roles > 1 && r < roles; r++) sum += std::exp(raw[r] - most);
+    float most = 0, sum = 0;
+    if (roles > 1) {
+        most = raw[0];
+        for (int64_t r = 1; r < roles; r++) most = raw[r] > most ? raw[r] : most;
+        for (int64_t r = 0; r < roles; r++) sum += std::exp(raw[r] - most);
+    }
     for (int64_t r = 0; r < roles; r++) {
         const int64_t row = r * i.count;
         over<float>(i.count, [&](int64_t e, auto lanes) {
-            V<float> faded = load<float>(at.state + row + e, lanes) * load<float>(i.weight + e, lanes);
-            store<float>(at.after + row + e, faded, lanes);
+            V<float> before = load<float>(at.state + row + e, lanes);
+            store<float>(at.after + row + e, before * load<float>(i.weight + e, lanes), lanes);
         });
         at.after[row + at.token] += roles > 1 ? std::exp(raw[r] - most) / sum : 1.0f;
     }

@@ -141,8 +141,8 @@ struct MinGRUCell {
     // Far from overflow whatever is made of it.
     static constexpr uint16_t bound = 0x42a0;    // 80
 
-    // Of any numbers: what overflows makes a gate that is shut, or as good as shut. The larger of u + 1/2 and sigmoid(u)
-    // is what g(u) is but for the error of the latter.
+    // Of any numbers: what overflows makes a gate that is shut, or as good as shut. The larger of
+    // u + 1/2 and sigmoid(u) is what g(u) is but for the error of the latter.
     INLINE static V<float> advance(V<float> gate, V<float> u, V<float> h) {
         V<float> z = reciprocal<float, true>(exp_of_minus_any(gate) + 1.0f);
         V<float> s = reciprocal<float, true>(exp_of_minus_any(u) + 1.0f);
