@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
 from runnel.ops import linear_scan
+from runnel.ops.parts import split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ class Blend(Mixer[BlendState]):
         """See `Mixer.forward`."""
         check_width(x_BTD, self.config.dim)
         initial_BE = (state or self.init_state(len(x_BTD))).h_BE
-        parts = self.inputs(x_BTD).split(self.inner, dim=-1)
+        parts = split(self.inputs(x_BTD), self.inner)
         if self.config.candidate == "positive" and self.start_E is None:
             h_BTE, last_BE = self.scan(parts, initial_BE, reset_BT)
         else:

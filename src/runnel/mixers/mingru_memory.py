@@ -16,6 +16,7 @@ from runnel.blend import positive
 from runnel.context import Context, ContextState, check_context, linear_of_both
 from runnel.mixer import Mixer, MixerConfig, check_width, state_dtype
 from runnel.ops import linear_scan, mingru_scan
+from runnel.ops.parts import split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,5 +113,5 @@ class MinGRUMemory(Mixer[MinGRUMemoryState]):
         """Gate and candidate of minGRU over [x, a], and the context's state after them."""
         y_BTD, context = self.context.attended(x_BTD, state, reset_BT)
         parts = self.context.read_beside(x_BTD, y_BTD, self.inputs)
-        gate_BTD, candidate_BTD = parts.chunk(2, dim=-1)
+        gate_BTD, candidate_BTD = split(parts, self.config.dim)
         return gate_BTD, candidate_BTD, context

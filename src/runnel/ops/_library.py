@@ -28,7 +28,7 @@ _DTYPES = {
 # The fields of `struct Scan` in csrc/scan.h, all of eight bytes: packing them takes under a
 # microsecond, filling a ctypes.Structure several.
 _ARRAYS = 18
-_PACK = struct.Struct(f"@{8 + _ARRAYS}q").pack
+_PACK = struct.Struct(f"@{9 + _ARRAYS}q").pack
 _NAMES = ("librunnel_ops.so", "librunnel_ops.dylib")
 
 
@@ -91,17 +91,20 @@ def run(
     reverse: bool,
     first: torch.dtype,
     states: Tensor,
+    pitch: int,
     *arrays: Tensor | None,
 ) -> None:
-    """Runs a scan forward or backward over contiguous arrays in the order of `struct Scan`.
+    """Runs a scan forward or backward over arrays in the order of `struct Scan`.
 
-    Those that a direction does not need may be None, or be left out at the end.
+    All are contiguous but for the inputs and their gradients, whose positions are `pitch` numbers
+    apart. Those that a direction does not need may be None, or be left out at the end.
     """
     assert _LIBRARY is not None
     code = _DTYPES[first, states.dtype][0]
     pointers = [0 if x is None else x.data_ptr() for x in arrays]
     pointers += [0] * (_ARRAYS - len(pointers))
-    packed = _PACK(op, code, _variant, torch.get_num_threads(), reverse, *states.shape, *pointers)
+    head = op, code, _variant, torch.get_num_threads(), reverse, *states.shape, pitch
+    packed = _PACK(*head, *pointers)
     status = (_LIBRARY.runnel_backward if backward else _LIBRARY.runnel_forward)(packed)
     if status == 2:
         raise MemoryError("the native scan found no memory for its partial results")

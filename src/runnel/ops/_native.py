@@ -8,6 +8,7 @@ from torch import Tensor
 from runnel.ops import _library
 from runnel.ops._check import accumulation_dtype
 from runnel.ops._scan_op import CODES, channels, contiguous, define, empty_gradients
+from runnel.ops.parts import pitch_of
 
 
 def available() -> bool:
@@ -36,11 +37,11 @@ def _forward(
     initial: Tensor | None,
     reset: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    first, second, third = contiguous(first), contiguous(second), contiguous(third)
+    pitch, (first, second, third) = _placed(first, second, third)
     dtype = accumulation_dtype(second.dtype)
     if initial is not None:
         initial = contiguous(initial.to(dtype))
-    states = torch.empty_like(second)
+    states = second.new_empty(second.shape)
     last = second.new_empty(second.shape[0], second.shape[2], dtype=dtype)
     _library.run(
         False,
@@ -48,6 +49,7 @@ def _forward(
         reverse,
         first.dtype,
         states,
+        pitch,
         first,
         second,
         third,
@@ -74,22 +76,60 @@ def _backward(
     grad_states: Tensor | None,
     grad_last: Tensor | None,
 ) -> list[Tensor]:
-    first, second, third = contiguous(first), contiguous(second), contiguous(third)
-    real = accumulation_dtype(first.dtype)
-    per_channel = channels(lower_bound, theta, real)
+    inputs = contiguous(first), contiguous(second), contiguous(third)
+    grads = empty_gradients(first, third, lower_bound, theta, states)
+    others = lower_bound, theta, initial, reset, states, grad_states, grad_last
+    return _fill(grads, op, reverse, states.shape[2], inputs, *others)
+
+
+def _backward_beside(
+    op: int,
+    reverse: bool,
+    first: Tensor,
+    second: Tensor | None,
+    third: Tensor | None,
+    *others: Tensor | None,
+) -> list[Tensor]:
+    """`_backward` with gradients side by side in one array, if the inputs are so.
+
+    The results of an operator may not share memory.
+    """
+    inputs = [x for x in (first, second, third) if x is not None]
+    joint = len(inputs) * first.shape[-1]
+    if len(inputs) == 1 or pitch_of(inputs) != joint:
+        return _backward(op, reverse, first, second, third, *others)
+    lower_bound, theta, _, _, states, _, _ = others
+    assert states is not None
+    grads = empty_gradients(first, third, lower_bound, theta, states, beside=True)
+    return _fill(grads, op, reverse, joint, (first, second, third), *others)
+
+
+def _fill(
+    grads: list[Tensor],
+    op: int,
+    reverse: bool,
+    pitch: int,
+    inputs: tuple[Tensor, Tensor | None, Tensor | None],
+    lower_bound: Tensor | None,
+    theta: Tensor | None,
+    initial: Tensor | None,
+    reset: Tensor | None,
+    states: Tensor,
+    grad_states: Tensor | None,
+    grad_last: Tensor | None,
+) -> list[Tensor]:
+    first = inputs[0].dtype
     if initial is not None:
         initial = contiguous(initial.to(accumulation_dtype(states.dtype)))
-    grads = empty_gradients(first, third, lower_bound, theta, states)
     _library.run(
         True,
         op,
         reverse,
-        first.dtype,
-        states,
         first,
-        second,
-        third,
-        *per_channel,
+        states,
+        pitch,
+        *inputs,
+        *channels(lower_bound, theta, accumulation_dtype(first)),
         initial,
         contiguous(reset),
         states,
@@ -106,6 +146,16 @@ def _backward(
     return grads
 
 
+def _placed(
+    first: Tensor, second: Tensor, third: Tensor | None
+) -> tuple[int, tuple[Tensor, Tensor, Tensor | None]]:
+    """The inputs as the library reads them, and how far apart their positions are."""
+    pitch = pitch_of([first, second] if third is None else [first, second, third])
+    if pitch is not None:
+        return pitch, (first, second, third)
+    return second.shape[2], (contiguous(first), contiguous(second), contiguous(third))
+
+
 _scan, linear_scan, mingru_scan, minlstm_scan, hgru_scan = define(
-    "runnel::scan", _forward, _backward, device_types="cpu"
+    "runnel::scan", _forward, _backward, device_types="cpu", unseen_backward=_backward_beside
 )

@@ -48,14 +48,24 @@ def empty_gradients(
     lower_bound: Tensor | None,
     theta: Tensor | None,
     states: Tensor,
+    *,
+    beside: bool = False,
 ) -> list[Tensor]:
-    """Room for what a backward returns, in its order; empty where the op has no such input."""
+    """Room for what a backward returns, in its order; empty where the op has no such input.
+
+    `beside`: those of the sequences side by side in one array.
+    """
     real, dtype = accumulation_dtype(first.dtype), accumulation_dtype(states.dtype)
     B, T, E = states.shape
+    count = 2 if third is None else 3
+    if beside:
+        sequences = states.new_empty(B, T, count * E).split(E, dim=-1)
+    else:
+        others = [states.new_empty(B, T, E) for _ in range(count - 1)]
+        sequences = (first.new_empty(B, T, E), *others)
     return [
-        first.new_empty(B, T, E),
-        states.new_empty(B, T, E),
-        states.new_empty(0) if third is None else states.new_empty(B, T, E),
+        *sequences,
+        *(states.new_empty(0) for _ in range(3 - count)),
         states.new_empty(0 if lower_bound is None else E, dtype=real),
         states.new_empty(0 if theta is None else E, dtype=real),
         states.new_empty(B, E, dtype=dtype),
@@ -77,6 +87,7 @@ def define(
     forward: Callable[..., tuple[Tensor, Tensor]],
     backward: Callable[..., list[Tensor]],
     device_types: str | None = None,
+    unseen_backward: Callable[..., list[Tensor]] | None = None,
 ) -> Scans:
     """Register `forward` as the custom op `name`, with `backward` as its gradients.
 
@@ -84,7 +95,7 @@ def define(
     theta, the initial state and the resets; it returns the states and the last one. `backward`
     takes the same, the states and the gradients of both results, and fills `empty_gradients`.
     Where nobody has to see an operator the public functions call both without it, which saves 0.1
-    ms forward and backward.
+    ms forward and backward; `unseen_backward` may then do what an operator's may not.
     """
     op = torch.library.custom_op(name, forward, mutates_args=(), device_types=device_types)
     gradients = torch.library.custom_op(
@@ -106,11 +117,11 @@ def define(
             ctx: Any, grad_states: Tensor | None, grad_last: Tensor | None
         ) -> tuple[Tensor | None, ...]:
             # Who wants a graph of the gradients is told by the op that there is none.
-            run = gradients if torch.is_grad_enabled() else backward
+            run = gradients if torch.is_grad_enabled() else unseen_backward or backward
             return _differentiate(run, ctx, grad_states, grad_last)
 
     def run(*inputs: Any) -> tuple[Tensor, Tensor]:
-        if _watched(inputs[2]):
+        if watched(inputs[2]):
             return op(*inputs)
         if torch.is_grad_enabled():
             return Direct.apply(*inputs)  # type: ignore[no-untyped-call]
@@ -120,7 +131,7 @@ def define(
     return Scans(op, *_public(run))
 
 
-def _watched(x: Tensor) -> bool:
+def watched(x: Tensor) -> bool:
     """Whether somebody has to see an operator: a compiler, a mode, a transform, a tensor's kind."""
     return (
         type(x) is not Tensor

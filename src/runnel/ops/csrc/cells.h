@@ -15,7 +15,7 @@
 //   fetch<level>(i)     asks for the inputs at i before they are needed
 //   ahead               how it is asked for on the way forward: what was quickest, docs/LOG.md
 //   backward(i, e, lanes, adjoint, before, sums, pitch)   writes gradients, returns a
-// i counts numbers in (B, T, E), e counts channels; `before` is h_{t-1}.
+// i counts numbers of the inputs' arrays, e counts channels; `before` is h_{t-1}.
 #pragma once
 
 #include "exponential.h"

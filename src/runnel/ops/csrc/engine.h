@@ -142,10 +142,13 @@ class Engine {
     }
 
    private:
-    // The first number of step k of batch entry b.
-    INLINE int64_t row(int64_t b, int64_t k) const {
-        return (b * plan.time + (scan.reverse ? plan.time - 1 - k : k)) * plan.width;
+    // Step k of batch entry b among all positions, and its first number in the arrays of states and
+    // in those of inputs.
+    INLINE int64_t position(int64_t b, int64_t k) const {
+        return b * plan.time + (scan.reverse ? plan.time - 1 - k : k);
     }
+    INLINE int64_t row(int64_t b, int64_t k) const { return position(b, k) * plan.width; }
+    INLINE int64_t input_row(int64_t b, int64_t k) const { return position(b, k) * scan.pitch; }
 
     INLINE bool cut_before(int64_t b, int64_t k) const {
         int64_t t = scan.reverse ? plan.time - 1 - k : k;
@@ -159,10 +162,10 @@ class Engine {
 
     // From one number to the one to be fetched when it is read: whole rows in the direction of
     // travel, far enough for memory to answer, near enough for the cache to keep it.
-    int64_t ahead(int direction, int64_t distance) const {
+    int64_t ahead(int direction, int64_t distance, int64_t pitch) const {
         int64_t row_bytes = plan.width * State::parts * (int64_t)sizeof(Stored);
         int64_t rows = row_bytes > 0 ? Schedule::ceiling(distance, row_bytes) : 1;
-        return rows * plan.width * (scan.reverse ? -direction : direction);
+        return rows * pitch * (scan.reverse ? -direction : direction);
     }
 
     // Past the caches when a result is too large to be found there by whoever reads it next.
@@ -173,30 +176,38 @@ class Engine {
                (uintptr_t)p % 64 == 0;
     }
 
+    // Whether the positions of all gradients of inputs begin with a cache line, if the first does.
+    bool inputs_begin_lines() const {
+        bool all = scan.pitch * (int64_t)sizeof(Stored) % 64 == 0;
+        for (const void* p : scan.grad_inputs) all &= (uintptr_t)p % 64 == 0;
+        return all;
+    }
+
     void run_states(const LocalPlanes<State>& h, int64_t b, int64_t c, int64_t e0,
                     int64_t e1) const {
         // A copy of its own lets the compiler keep the cell's pointers in registers.
         const Cell cell = this->cell;
         Stored* states = (Stored*)scan.states;
         const bool streaming = streams<Stored>(states, State::parts);
-        const int64_t next = ahead(+1, Cell::ahead.bytes), paired = end_of_pairs(e0, e1);
+        const int64_t next = ahead(+1, Cell::ahead.bytes, scan.pitch);
+        const int64_t paired = end_of_pairs(e0, e1);
         if constexpr (Cell::paired) each_pair(e0, paired, [&](float* p) { part_in_place(p); }, h);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) h.clear(e1 - e0);
-            const int64_t i = row(b, k);
+            const int64_t i = input_row(b, k), out = row(b, k);
             if constexpr (Cell::paired) {
                 for (int64_t e = e0; e < paired; e += pair_width) {
                     if (Cell::ahead.bytes > 0) cell.template fetch<Cell::ahead.level>(i + e + next);
                     Pair state = cell.advance_pair(i + e, get_pair(h, e - e0));
                     set_pair(h, e - e0, state);
-                    store_pair(states + i + e, state, streaming);
+                    store_pair(states + out + e, state, streaming);
                 }
             }
             for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
                 if (Cell::ahead.bytes > 0) cell.template fetch<Cell::ahead.level>(i + e + next);
                 State state = cell.advance(i + e, e, lanes, h.get(e - e0));
                 h.set(e - e0, state);
-                store_number(states, i + e, state, lanes, streaming);
+                store_number(states, out + e, state, lanes, streaming);
             });
         }
         if constexpr (Cell::paired) each_pair(e0, paired, [&](float* p) { join_in_place(p); }, h);
@@ -227,7 +238,7 @@ class Engine {
         const Stored* states = (const Stored*)scan.states;
         const Stored* grads = (const Stored*)scan.grad_states;
         const A* initial = (const A*)scan.initial;
-        const bool streaming = streams<Stored>(scan.grad_inputs[0], 1);
+        const bool streaming = streams<Stored>(scan.grad_inputs[0], 1) && inputs_begin_lines();
         // Rounding errors of sums over time grow with the length of the parts and with their number.
         constexpr int64_t part = 256;
         constexpr int64_t room = Cell::sums > 0 ? block_width : 1;
@@ -237,19 +248,21 @@ class Engine {
             memset(large_sums, 0, sizeof large_sums);
         }
         // Six and more streams at once are too many for the line buffers of the first-level cache.
-        const int64_t next = ahead(-1, 8192), paired = end_of_pairs(e0, e1);
+        const int64_t next = ahead(-1, 8192, plan.width);
+        const int64_t next_input = ahead(-1, 8192, scan.pitch);
+        const int64_t paired = end_of_pairs(e0, e1);
         if constexpr (Cell::paired) {
             each_pair(e0, paired, [&](float* p) { part_in_place(p); }, carry);
         }
         for (int64_t k = end(c) - 1; k >= begin(c); k--) {
             const bool cut = cut_before(b, k);
-            const int64_t i = row(b, k);
+            const int64_t i = input_row(b, k), out = row(b, k);
             const int64_t previous = k > 0 ? row(b, k - 1) : 0;
             if constexpr (Cell::paired) {
                 for (int64_t e = e0; e < paired; e += pair_width) {
-                    cell.template fetch<SECOND_LEVEL>(i + e + next);
+                    cell.template fetch<SECOND_LEVEL>(i + e + next_input);
                     prefetch<SECOND_LEVEL>(states, previous + e + next);
-                    if (grads) prefetch<SECOND_LEVEL>(grads, i + e + next);
+                    if (grads) prefetch<SECOND_LEVEL>(grads, out + e + next);
                     Pair before{}, adjoint = get_pair(carry, e - e0);
                     if (!cut && k > 0) {
                         before = load_pair(states + previous + e);
@@ -261,7 +274,7 @@ class Engine {
                                   load<float>(entering + pair_width / 2, All<float>{})};
                     }
                     if (grads) {
-                        Pair grad = load_pair(grads + i + e);
+                        Pair grad = load_pair(grads + out + e);
                         adjoint = {adjoint.even + grad.even, adjoint.odd + grad.odd};
                     }
                     Pair a = cell.backward_pair(i + e, adjoint, before, streaming);
@@ -269,9 +282,9 @@ class Engine {
                 }
             }
             for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
-                cell.template fetch<SECOND_LEVEL>(i + e + next);
+                cell.template fetch<SECOND_LEVEL>(i + e + next_input);
                 prefetch_number<State, SECOND_LEVEL>(states, previous + e + next);
-                if (grads) prefetch_number<State, SECOND_LEVEL>(grads, i + e + next);
+                if (grads) prefetch_number<State, SECOND_LEVEL>(grads, out + e + next);
                 State before{};
                 if (!cut && k > 0) {
                     before = load_number<State>(states, previous + e, lanes);
@@ -279,7 +292,7 @@ class Engine {
                     before = load_number<State>(initial, b * plan.width + e, lanes);
                 }
                 State adjoint = carry.get(e - e0);
-                if (grads) adjoint = adjoint + load_number<State>(grads, i + e, lanes);
+                if (grads) adjoint = adjoint + load_number<State>(grads, out + e, lanes);
                 Decay a = cell.backward(i + e, e, lanes, adjoint, before, small_sums + (e - e0),
                                         room, streaming);
                 carry.set(e - e0, conjugate(a) * adjoint);
@@ -309,7 +322,7 @@ class Engine {
         LocalPlanes<State> made;
         start(through, made);
         for (int64_t k = end(c) - 1; k >= begin(c); k--) {
-            const int64_t i = row(b, k);
+            const int64_t i = input_row(b, k);
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
                 Decay a, product = through.get(e - e0);
                 State input;
@@ -333,12 +346,12 @@ class Engine {
         start(through, made);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) through.clear(e1 - e0);
-            const int64_t i = row(b, k);
+            const int64_t i = input_row(b, k), in = row(b, k);
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
                 Decay product = through.get(e - e0) * conjugate(cell.decay(i + e, e, lanes));
                 through.set(e - e0, product);
                 if (grads) {
-                    State grad = load_number<State>(grads, i + e, lanes);
+                    State grad = load_number<State>(grads, in + e, lanes);
                     made.set(e - e0, made.get(e - e0) + product * grad);
                 }
             });
