@@ -13,7 +13,7 @@ from runnel.ops.parts import joined, pitch_of, split
 
 Scan = Callable[..., tuple[Tensor, Tensor]]
 SCANS: dict[int, Scan] = {2: ops.mingru_scan, 3: ops.minlstm_scan}
-# Whole vectors and ends of vectors, lines that begin apart, blocks of channels, cut time, streaming.
+# Vectors whole and in part, lines that begin apart, blocks of channels, cut time, streaming.
 SHAPES = [(2, 7, 32), (3, 5, 9), (2, 33, 129), (1, 3, 1500), (1, 3000, 8), (4, 1024, 512)]
 
 

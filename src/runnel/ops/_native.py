@@ -2,6 +2,8 @@
 
 # B batch, T time, E inner width
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -88,7 +90,7 @@ def _backward_beside(
     first: Tensor,
     second: Tensor | None,
     third: Tensor | None,
-    *others: Tensor | None,
+    *others: Any,
 ) -> list[Tensor]:
     """`_backward` with gradients side by side in one array, if the inputs are so.
 
@@ -99,7 +101,6 @@ def _backward_beside(
     if len(inputs) == 1 or pitch_of(inputs) != joint:
         return _backward(op, reverse, first, second, third, *others)
     lower_bound, theta, _, _, states, _, _ = others
-    assert states is not None
     grads = empty_gradients(first, third, lower_bound, theta, states, beside=True)
     return _fill(grads, op, reverse, joint, (first, second, third), *others)
 

@@ -1,20 +1,18 @@
 """A recurrence as a torch custom op: its schema, its fake kernel and its gradients, for any device.
 
-A backend gives two functions, forward and backward, and gets the four public scans. Its gradients
-come from hand-written kernels that are not themselves differentiable: a second backward raises.
-Differentiate twice with the backend "torch" or "reference" instead.
+A backend gives two functions, forward and backward, and gets the four public scans. Who wants to
+differentiate twice takes the backend "torch" or "reference" instead.
 """
 
 # B batch, T time, E inner width
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple, overload
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
+from runnel.ops import _operator
 from runnel.ops._check import accumulation_dtype
 
 LINEAR, MINGRU, MINLSTM, HGRU = range(4)
@@ -94,51 +92,20 @@ def define(
     `forward` takes the op's code, whether time is reversed, up to three sequences, the lower bound,
     theta, the initial state and the resets; it returns the states and the last one. `backward`
     takes the same, the states and the gradients of both results, and fills `empty_gradients`.
-    Where nobody has to see an operator the public functions call both without it, which saves 0.1
-    ms forward and backward; `unseen_backward` may then do what an operator's may not.
+    `device_types` and `unseen_backward` as in `_operator.define`.
     """
-    op = torch.library.custom_op(name, forward, mutates_args=(), device_types=device_types)
-    gradients = torch.library.custom_op(
-        f"{name}_backward", backward, mutates_args=(), device_types=device_types
+    op, _, run = _operator.define(
+        name,
+        forward,
+        backward,
+        fakes=(_fake, _fake_gradients),
+        remember=_remember,
+        differentiate=_differentiate,
+        device_types=device_types,
+        unseen_backward=unseen_backward,
+        looked_at=2,
     )
-    op.register_fake(_fake)
-    gradients.register_fake(_fake_gradients)
-
-    class Direct(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
-            output = forward(*inputs)
-            ctx.set_materialize_grads(False)
-            _remember(ctx, inputs, output)
-            return output
-
-        @staticmethod
-        def backward(
-            ctx: Any, grad_states: Tensor | None, grad_last: Tensor | None
-        ) -> tuple[Tensor | None, ...]:
-            # Who wants a graph of the gradients is told by the op that there is none.
-            run = gradients if torch.is_grad_enabled() else unseen_backward or backward
-            return _differentiate(run, ctx, grad_states, grad_last)
-
-    def run(*inputs: Any) -> tuple[Tensor, Tensor]:
-        if watched(inputs[2]):
-            return op(*inputs)
-        if torch.is_grad_enabled():
-            return Direct.apply(*inputs)  # type: ignore[no-untyped-call]
-        return forward(*inputs)
-
-    op.register_autograd(partial(_differentiate, gradients), setup_context=_remember)
     return Scans(op, *_public(run))
-
-
-def watched(x: Tensor) -> bool:
-    """Whether somebody has to see an operator: a compiler, a mode, a transform, a tensor's kind."""
-    return (
-        type(x) is not Tensor
-        or torch.compiler.is_compiling()
-        or is_in_torch_dispatch_mode()
-        or torch._C._are_functorch_transforms_active()
-    )
 
 
 def _differentiate(

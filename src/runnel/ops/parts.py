@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runnel.ops._scan_op import watched
+from runnel.ops._operator import watched
 
 
 def split(x_BTG: Tensor, width: int) -> tuple[Tensor, ...]:
     """Views (B, T, E) of the parts; gradients that lie side by side are not copied together."""
     if not x_BTG.requires_grad or watched(x_BTG):
         return x_BTG.split(width, dim=-1)
-    return _Split.apply(x_BTG, width)  # type: ignore[no-untyped-call, no-any-return]
+    return _Split.apply(x_BTG, width)  # type: ignore[no-untyped-call]
 
 
 class _Split(torch.autograd.Function):
@@ -57,4 +57,3 @@ def pitch_of(parts: Sequence[Tensor]) -> int | None:
             return None
         offset += part.shape[-1]
     return pitch if offset - first.storage_offset() <= pitch else None
-
