@@ -134,9 +134,11 @@ def _call(scan: Scan, rounds: list[list[Tensor]], direction: int) -> Callable[[]
                 return scan(*next(forward))
 
         return read
-    both = cycle(
+    # Made beforehand: a cycle of what makes them would make them while the clock runs.
+    leaves_and_grads = [
         ([x.requires_grad_() for x in inputs], torch.randn_like(inputs[-1])) for inputs in rounds
-    )
+    ]
+    both = cycle(leaves_and_grads)
 
     def differentiate() -> object:
         leaves, grad = next(both)
