@@ -19,6 +19,7 @@ from runnel.mixers import MIXERS
 from runnel.models.stack import BlockConfig, StackConfig
 from runnel.ops import _fused_native, _library, _native
 from runnel.ops.gru_memory import CellWeights, gru_memory_scan
+from runnel.ops.parts import split
 
 _EDGES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129)
 
@@ -51,6 +52,23 @@ def scan(dice: random.Random) -> str:
 
     scan_cases.results(_native, trial, change)
     return case
+
+
+def parts(dice: random.Random) -> str:
+    """A recurrence over parts of one array: the bits of one over copies of them."""
+    (batch, time_, width), count = _shape(dice), dice.choice([2, 3])
+    wider = count * width + dice.choice([0, 0, 1, 5, 32])
+    run = _native.mingru_scan if count == 2 else _native.minlstm_scan
+    x = torch.randn(batch, time_, wider).to(dice.choice([torch.float32, torch.bfloat16]))
+    x.requires_grad_()
+    found = []
+    for copied in (False, True):
+        given = split(x[..., : count * width], width)
+        states, last = run(*(part.contiguous() if copied else part for part in given))
+        grad = torch.ones_like(states)
+        found.append([states, last, *torch.autograd.grad(states, x, grad)])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True)), (batch, time_, width)
+    return "parts"
 
 
 def fused(dice: random.Random) -> str:
@@ -125,7 +143,7 @@ def main() -> None:
         variant = dice.choice(_library.variants())
         _library.use_variant(variant)
         torch.manual_seed(number)
-        kind = dice.choice([scan, scan, fused, fused, decode, memory])
+        kind = dice.choice([scan, scan, parts, fused, fused, decode, memory])
         print(f"{number} {variant} {kind.__name__}", file=sys.stderr)
         calls[kind(dice)] += 1
     print(json.dumps(calls))
