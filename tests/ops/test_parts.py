@@ -3,47 +3,69 @@
 # B batch, T time, E width of a part, G width of all parts
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
 from runnel import ops
+from runnel.ops import _library
 from runnel.ops.parts import joined, pitch_of, split
 
 Scan = Callable[..., tuple[Tensor, Tensor]]
-SCANS: dict[int, Scan] = {2: ops.mingru_scan, 3: ops.minlstm_scan}
+
+
+def hgru(forget: Tensor, candidate: Tensor, **context: Tensor) -> tuple[Tensor, Tensor]:
+    bound = torch.linspace(0, 0.9, forget.shape[-1], dtype=forget.dtype)
+    return ops.hgru_scan(forget, candidate, bound, None, **context)
+
+
+SCANS: dict[str, tuple[int, Scan]] = {
+    "mingru": (2, ops.mingru_scan),
+    "minlstm": (3, ops.minlstm_scan),
+    "hgru": (2, hgru),
+    "linear": (2, ops.linear_scan),
+    "linear-reverse": (2, partial(ops.linear_scan, reverse=True)),
+}
 # Vectors whole and in part, lines that begin apart, blocks of channels, cut time, streaming.
 SHAPES = [(2, 7, 32), (3, 5, 9), (2, 33, 129), (1, 3, 1500), (1, 3000, 8), (4, 1024, 512)]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("variant", _library.variants() or ["none"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("count", SCANS)
+@pytest.mark.parametrize("name", SCANS)
 def test_parts_give_the_bits_of_copies(
-    count: int, shape: tuple[int, int, int], dtype: torch.dtype, seed: int
+    name: str, shape: tuple[int, int, int], dtype: torch.dtype, variant: str, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    B, T, E = shape
-    x = torch.randn(B, T, count * E).to(dtype).requires_grad_()
-    grad = torch.randn(shape).to(dtype)
-    reset = torch.rand(B, T) < 0.05
+    (B, T, E), (count, scan) = shape, SCANS[name]
+    # Below one in size: a linear scan's decays are as they come.
+    x = torch.rand(B, T, count * E).sub(0.5).to(dtype).requires_grad_()
+    grad, reset, initial = torch.randn(shape).to(dtype), torch.rand(B, T) < 0.05, torch.randn(B, E)
 
     def run(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        states, last = SCANS[count](*parts, reset_BT=reset)
+        states, last = scan(*parts, initial_BE=initial, reset_BT=reset)
         return states, last, *torch.autograd.grad((states * grad).sum() + last.sum(), x)
 
-    of_parts, of_copies = (run(split(x, E)), run(tuple(p.contiguous() for p in x.split(E, -1))))
+    if variant != "none":
+        _library.use_variant(variant)
+    try:
+        of_parts, of_copies = (run(split(x, E)), run(tuple(p.contiguous() for p in x.split(E, -1))))
+    finally:
+        if variant != "none":
+            _library.use_variant("best")
     for found, wanted in zip(of_parts, of_copies, strict=True):
         assert torch.equal(found, wanted)
 
 
-@pytest.mark.parametrize("count", SCANS)
-def test_gradients_lie_side_by_side(count: int, seed: int) -> None:
+@pytest.mark.parametrize("name", ["mingru", "minlstm", "hgru"])
+def test_gradients_lie_side_by_side(name: str, seed: int) -> None:
     torch.manual_seed(seed)
-    x = torch.randn(2, 5, count * 12, requires_grad=True)
-    parts = split(x, 12)
-    grads = torch.autograd.grad(SCANS[count](*parts)[0].sum(), parts)
+    count, scan = SCANS[name]
+    parts = split(torch.randn(2, 5, count * 12, requires_grad=True), 12)
+    grads = torch.autograd.grad(scan(*parts)[0].sum(), parts)
     native = ops.backend_for("cpu") == "native"
     assert pitch_of(grads) == (count * 12 if native else None)
     assert joined(grads).data_ptr() == grads[0].data_ptr() or not native
@@ -92,3 +114,9 @@ def test_a_second_backward_is_refused() -> None:
     if ops.backend_for("cpu") == "native":
         with pytest.raises(RuntimeError):
             grad.sum().backward()
+
+
+def test_second_derivatives_see_every_part(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(2, 3, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: torch.cat(split(x, 4), -1) ** 3, x)

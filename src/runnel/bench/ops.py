@@ -199,7 +199,7 @@ def layer(report: Report, shape: Shape, dtype: torch.dtype) -> None:
 
 
 def _without_products() -> Contestant:
-    raise InputError("left out: this processor emulates products in bfloat16")
+    raise InputError("left out: products in bfloat16 would be emulated here")
 
 
 def _threads(report: Report, shape: Shape) -> None:

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from runnel.mixers.attention import AttentionConfig
 from runnel.models.feedforward import Kind
+from runnel.models.head import read_out
 from runnel.models.levels import GROUP, Level, LevelState
 from runnel.models.model import Model, ModelConfig, check_sizes
-from runnel.ops.aligned import aligned
 
 _MOST_STAGES = 16
 """a longer context than 4 to this power nobody has; without a bound the power alone fills memory"""
@@ -100,7 +100,7 @@ class ConvAttention(Model[LevelState]):
     ) -> tuple[Tensor, LevelState]:
         """See `Model.forward`."""
         y_BTD, after = self.level(self.embedding(tokens_BT), state, reset_BT, None)
-        return aligned(self.head, self.norm(y_BTD)), after
+        return read_out(self.head, self.norm(y_BTD)), after
 
     def step(self, token_B: Tensor, state: LevelState) -> tuple[Tensor, LevelState]:
         """See `Model.step`."""

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from runnel.mixer import Mixer, MixerConfig
+from runnel.models.head import read_out
 from runnel.models.model import Model, ModelConfig, check_sizes
-from runnel.ops.aligned import aligned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class Plain(Model[tuple[Any, ...]]):
         for mixer, before in zip(self._layers(), states, strict=True):
             x_BTD, mixer_state = mixer(x_BTD, before, reset_BT)
             after.append(mixer_state)
-        return aligned(self.head, self.norm(x_BTD)), tuple(after)
+        return read_out(self.head, self.norm(x_BTD)), tuple(after)
 
     def step(self, token_B: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
         """See `Model.step`."""

@@ -13,9 +13,9 @@ from torch.utils.checkpoint import checkpoint
 from runnel.mixer import Mixer, MixerConfig, SharingMixerConfig, state_dtype
 from runnel.models.cache import RoleCache
 from runnel.models.feedforward import FeedForward, Kind
+from runnel.models.head import read_out
 from runnel.models.model import Model, ModelConfig, check_sizes
 from runnel.models.norm import RMSNorm
-from runnel.ops.aligned import aligned
 from runnel.ops.convolution import causal_convolution_step
 from runnel.ops.fused import causal_convolution
 
@@ -216,7 +216,7 @@ class Stack(Model[tuple[Any, ...]]):
                 x_BTD, block_state = block(x_BTD, before, reset_BT)
             after.append(block_state)
         y_BTD = self.norm(x_BTD)
-        logits_NV = aligned(self.head, y_BTD.flatten(0, 1))
+        logits_NV = read_out(self.head, y_BTD.flatten(0, 1))
         if self.cache is not None:
             logits_NV, counts = self.cache(logits_NV, tokens_BT, y_BTD, states[-1], reset_BT)
             after.append(counts)

@@ -320,7 +320,7 @@ def gelu_again(
     x: Tensor, bias_D: Tensor | None, grad_y: Tensor
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """gelu(x + bias), and the gradients of x and of the bias, in one pass."""
-    seen = torch.is_grad_enabled() or _operator.watched(x)
+    seen = torch.is_grad_enabled() or _operator.watched(x, bias_D, grad_y)
     run = _gelu.gradients if seen else _gelu_backward
     y, grad_x, grad_bias = run(x, bias_D, grad_y)
     return y, grad_x, None if bias_D is None else grad_bias

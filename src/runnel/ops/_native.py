@@ -119,18 +119,18 @@ def _fill(
     grad_states: Tensor | None,
     grad_last: Tensor | None,
 ) -> list[Tensor]:
-    first = inputs[0].dtype
+    dtype = inputs[0].dtype
     if initial is not None:
         initial = contiguous(initial.to(accumulation_dtype(states.dtype)))
     _library.run(
         True,
         op,
         reverse,
-        first,
+        dtype,
         states,
         pitch,
         *inputs,
-        *channels(lower_bound, theta, accumulation_dtype(first)),
+        *channels(lower_bound, theta, accumulation_dtype(dtype)),
         initial,
         contiguous(reset),
         states,

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
+_PLAIN = (Tensor, torch.nn.Parameter)
+
 
 class Operator(NamedTuple):
     """An operator, that of its gradients, and the function that runs it or passes it by."""
@@ -32,14 +34,13 @@ def define(
     differentiate: Callable[..., tuple[Tensor | None, ...]],
     device_types: str | None = None,
     unseen_backward: Callable[..., Any] | None = None,
-    looked_at: int = 0,
 ) -> Operator:
     """Register `forward` as the operator `name`, and `backward` as `name` with `_backward`.
 
     `fakes` make results of the right shapes for both. `remember(ctx, inputs, output)` keeps what
     `differentiate(backward, ctx, *grads)` needs to make the gradients of all inputs; gradients that
     nobody gave are None. `unseen_backward` may do what an operator's may not, such as to return
-    tensors that share memory. The argument at `looked_at` says who has to see an operator.
+    tensors that share memory.
     """
     op = torch.library.custom_op(name, forward, mutates_args=(), device_types=device_types)
     gradients = torch.library.custom_op(
@@ -66,7 +67,7 @@ def define(
             return differentiate(run, ctx, *grads)
 
     def run(*inputs: Any) -> Any:
-        if watched(inputs[looked_at]):
+        if watched(*inputs):
             return op(*inputs)
         if torch.is_grad_enabled():
             return Direct.apply(*inputs)  # type: ignore[no-untyped-call]
@@ -76,11 +77,11 @@ def define(
     return Operator(op, gradients, run)
 
 
-def watched(x: Tensor) -> bool:
+def watched(*inputs: Any) -> bool:
     """Whether somebody has to see an operator: a compiler, a mode, a transform, a tensor's kind."""
     return (
-        type(x) is not Tensor
-        or torch.compiler.is_compiling()
+        torch.compiler.is_compiling()
         or is_in_torch_dispatch_mode()
         or torch._C._are_functorch_transforms_active()
+        or any(isinstance(x, Tensor) and type(x) not in _PLAIN for x in inputs)
     )

@@ -103,7 +103,6 @@ def define(
         differentiate=_differentiate,
         device_types=device_types,
         unseen_backward=unseen_backward,
-        looked_at=2,
     )
     return Scans(op, *_public(run))
 

@@ -9,25 +9,23 @@ anywhere 1.3 to 1.6 times as slowly on a Zen 3: the product of a head, forward, 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch import Tensor
+from torch.nn import functional as F
 
 from runnel.ops._operator import watched
 
 _LINE = 64  # bytes
 
 
-def aligned(layer: nn.Linear, x: Tensor) -> Tensor:
-    """What the layer makes of x (..., K); float32 on a CPU in rows that begin at cache lines.
-
-    There it can be differentiated once, elsewhere as often as the layer.
-    """
+def linear(x: Tensor, weight_VK: Tensor, bias_V: Tensor | None = None) -> Tensor:
+    """W x + b for x (..., K); float32 on a CPU in rows that begin at cache lines."""
     plain = x.dtype != torch.float32 or x.device.type != "cpu" or x.dim() < 2
-    already = layer.out_features * x.itemsize % _LINE == 0
-    if plain or already or watched(x) or torch.is_autocast_enabled("cpu"):
-        return layer(x)
+    already = len(weight_VK) * x.itemsize % _LINE == 0
+    seen = watched(x, weight_VK, bias_V) or torch.is_autocast_enabled("cpu")
+    if plain or already or seen:
+        return F.linear(x, weight_VK, bias_V)
     run = _Linear.apply if torch.is_grad_enabled() else _product
-    out_NV: Tensor = run(x.flatten(0, -2), layer.weight, layer.bias)
+    out_NV: Tensor = run(x.flatten(0, -2), weight_VK, bias_V)
     return out_NV if x.dim() == 2 else out_NV.unflatten(0, x.shape[:-1])
 
 
@@ -49,7 +47,6 @@ class _Linear(torch.autograd.Function):
         return _product(x_NK, weight_VK, bias_V)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_NV: Tensor) -> tuple[Tensor | None, ...]:
         x_NK, weight_VK = ctx.saved_tensors
         wants_x, wants_weight, wants_bias = ctx.needs_input_grad

@@ -16,7 +16,10 @@ from runnel.ops._operator import watched
 
 
 def split(x_BTG: Tensor, width: int) -> tuple[Tensor, ...]:
-    """Views (B, T, E) of the parts; gradients that lie side by side are not copied together."""
+    """Views (B, T, E) of the parts; gradients that lie side by side are not copied together.
+
+    For what a layer made: the gradient of a leaf would be those of its parts, not a copy of them.
+    """
     if not x_BTG.requires_grad or watched(x_BTG):
         return x_BTG.split(width, dim=-1)
     return _Split.apply(x_BTG, width)  # type: ignore[no-untyped-call]
@@ -29,7 +32,9 @@ class _Split(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return joined(grads), None
+        # A graph of gradients, or a transform of them, must see each part.
+        seen = torch.is_grad_enabled() or watched(*grads)
+        return torch.cat(grads, dim=-1) if seen else joined(grads), None
 
 
 def joined(parts: Sequence[Tensor]) -> Tensor:

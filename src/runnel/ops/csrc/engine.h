@@ -194,20 +194,20 @@ class Engine {
         if constexpr (Cell::paired) each_pair(e0, paired, [&](float* p) { part_in_place(p); }, h);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) h.clear(e1 - e0);
-            const int64_t i = input_row(b, k), out = row(b, k);
+            const int64_t i = input_row(b, k), at = row(b, k);
             if constexpr (Cell::paired) {
                 for (int64_t e = e0; e < paired; e += pair_width) {
                     if (Cell::ahead.bytes > 0) cell.template fetch<Cell::ahead.level>(i + e + next);
                     Pair state = cell.advance_pair(i + e, get_pair(h, e - e0));
                     set_pair(h, e - e0, state);
-                    store_pair(states + out + e, state, streaming);
+                    store_pair(states + at + e, state, streaming);
                 }
             }
             for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
                 if (Cell::ahead.bytes > 0) cell.template fetch<Cell::ahead.level>(i + e + next);
                 State state = cell.advance(i + e, e, lanes, h.get(e - e0));
                 h.set(e - e0, state);
-                store_number(states, out + e, state, lanes, streaming);
+                store_number(states, at + e, state, lanes, streaming);
             });
         }
         if constexpr (Cell::paired) each_pair(e0, paired, [&](float* p) { join_in_place(p); }, h);
@@ -256,13 +256,13 @@ class Engine {
         }
         for (int64_t k = end(c) - 1; k >= begin(c); k--) {
             const bool cut = cut_before(b, k);
-            const int64_t i = input_row(b, k), out = row(b, k);
+            const int64_t i = input_row(b, k), at = row(b, k);
             const int64_t previous = k > 0 ? row(b, k - 1) : 0;
             if constexpr (Cell::paired) {
                 for (int64_t e = e0; e < paired; e += pair_width) {
                     cell.template fetch<SECOND_LEVEL>(i + e + next_input);
                     prefetch<SECOND_LEVEL>(states, previous + e + next);
-                    if (grads) prefetch<SECOND_LEVEL>(grads, out + e + next);
+                    if (grads) prefetch<SECOND_LEVEL>(grads, at + e + next);
                     Pair before{}, adjoint = get_pair(carry, e - e0);
                     if (!cut && k > 0) {
                         before = load_pair(states + previous + e);
@@ -274,7 +274,7 @@ class Engine {
                                   load<float>(entering + pair_width / 2, All<float>{})};
                     }
                     if (grads) {
-                        Pair grad = load_pair(grads + out + e);
+                        Pair grad = load_pair(grads + at + e);
                         adjoint = {adjoint.even + grad.even, adjoint.odd + grad.odd};
                     }
                     Pair a = cell.backward_pair(i + e, adjoint, before, streaming);
@@ -284,7 +284,7 @@ class Engine {
             for_each_vector<A>(paired, e1, [&](int64_t e, auto lanes) {
                 cell.template fetch<SECOND_LEVEL>(i + e + next_input);
                 prefetch_number<State, SECOND_LEVEL>(states, previous + e + next);
-                if (grads) prefetch_number<State, SECOND_LEVEL>(grads, out + e + next);
+                if (grads) prefetch_number<State, SECOND_LEVEL>(grads, at + e + next);
                 State before{};
                 if (!cut && k > 0) {
                     before = load_number<State>(states, previous + e, lanes);
@@ -292,7 +292,7 @@ class Engine {
                     before = load_number<State>(initial, b * plan.width + e, lanes);
                 }
                 State adjoint = carry.get(e - e0);
-                if (grads) adjoint = adjoint + load_number<State>(grads, out + e, lanes);
+                if (grads) adjoint = adjoint + load_number<State>(grads, at + e, lanes);
                 Decay a = cell.backward(i + e, e, lanes, adjoint, before, small_sums + (e - e0),
                                         room, streaming);
                 carry.set(e - e0, conjugate(a) * adjoint);
@@ -346,12 +346,12 @@ class Engine {
         start(through, made);
         for (int64_t k = begin(c); k < end(c); k++) {
             if (cut_before(b, k)) through.clear(e1 - e0);
-            const int64_t i = input_row(b, k), in = row(b, k);
+            const int64_t i = input_row(b, k), at = row(b, k);
             for_each_vector<A>(e0, e1, [&](int64_t e, auto lanes) {
                 Decay product = through.get(e - e0) * conjugate(cell.decay(i + e, e, lanes));
                 through.set(e - e0, product);
                 if (grads) {
-                    State grad = load_number<State>(grads, in + e, lanes);
+                    State grad = load_number<State>(grads, at + e, lanes);
                     made.set(e - e0, made.get(e - e0) + product * grad);
                 }
             });

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
-// Every array is contiguous, but for the inputs and their gradients, whose positions may lie further
-// apart: one array often holds several side by side. B batch, T time, E channels; arrays over
-// (B, T, E) are in the dtype of the inputs, states that are carried (initial, last) and vectors over E in the dtype of
-// accumulation. The layout is that of a row of int64, so that a caller without a C compiler can
-// fill it.
+// Every array is contiguous, but for the inputs and their gradients, whose positions may lie
+// further apart: one array often holds several side by side. B batch, T time, E channels; arrays
+// over (B, T, E) are in the dtype of the inputs, states that are carried (initial, last) and vectors
+// over E in the dtype of accumulation. The layout is that of a row of int64, so that a caller
+// without a C compiler can fill it.
 struct Scan {
     int64_t op;         // Operation
     int64_t dtype;      // Dtype
@@ -16,7 +16,7 @@ struct Scan {
     int64_t threads;    // at most so many; results do not depend on it
     int64_t reverse;    // 1: from T - 1 to 0
     int64_t batch, time, width;
-    int64_t pitch;    // numbers from a position of an input, or of its gradient, to the next: E or more
+    int64_t pitch;    // E or more: numbers from a position of an input to the next
 
     const void* inputs[3];      // (B, T, E) in the order of the op's Python signature
     const void* lower_bound;    // (E), hgru
