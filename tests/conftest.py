@@ -6,6 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,15 +16,25 @@ if not Path("/dev/nvidiactl").exists():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests begin first, each by itself: no process is left alone with them in the end.
-
-    The others stay together by file, for what they share is made once a process.
-    """
+    """Long tests begin first: no process is left alone with them in the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    for item in items:
-        alone = item.get_closest_marker("slow") is not None
-        name = item.nodeid if alone else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of a file stay in one process, for what they share is made once a process.
+
+    Parts of the torture are minutes long, and each by itself. (xdist 3.8's own groups are not seen
+    by pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return nodeid if file.endswith("torture/test_parts.py") else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

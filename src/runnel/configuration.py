@@ -16,6 +16,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, transform_error
@@ -150,6 +151,7 @@ def fields(config: Any, prefix: str = "") -> Iterator[Field]:
             yield Field(path, value, kind, meanings.get(item.name, ""))
 
 
+@cache
 def _docstrings(cls: type) -> dict[str, str]:
     """The string literal under each field of the class and its bases, whitespace folded."""
     found: dict[str, str] = {}
