@@ -134,7 +134,7 @@ class Field(NamedTuple):
 
 def fields(config: Any, prefix: str = "") -> Iterator[Field]:
     """Every leaf field below `config` with its dotted path, value, type and docstring."""
-    meanings = _docstrings(type(config))
+    meanings = _docstrings(type(config))  # type: ignore[arg-type]  # classes can be hashed
     hints = typing.get_type_hints(type(config))
     for item in dataclasses.fields(config):
         value, path = getattr(config, item.name), prefix + item.name
