@@ -61,6 +61,7 @@ def test_the_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         (["decode", "--plot", "x.svg"], "--plot with ops"),
         (["ops", "--plot", "nowhere/x.svg"], "in a directory that exists"),
         (["ops", "--only", "nothing has this name"], "contest's title"),
+        (["ops", "--plot", "x.svg", "--only", "mingru_scan"], "which draws that"),
         (["train", "--device", "abacus"], "expected a device of auto, cpu, cuda"),
     ],
 )

@@ -78,16 +78,21 @@ def run(args: argparse.Namespace) -> None:
     from runnel.training.precision import choose_device
 
     device = choose_device(args.device)
+    if args.plot and args.only not in (None, "") and args.only not in lengths.NAME:
+        raise InputError(
+            f"expected --only with a part of {lengths.NAME!r} beside --plot, which draws that; got "
+            f"{args.only!r}; leave one of them out"
+        )
     if args.plot and device.type != "cpu":
         raise InputError(f"expected --plot with --device cpu; got {device}; leave one of them out")
     show = _progress if sys.stderr.isatty() else _silent
     report = Report(QUICK if args.quick else Pace(), args.only, show, device)
     _measure(report, args)
     found = report.result()
-    if picture is not None:
-        lengths.draw(found["rows"], picture)
     if not found["rows"]:
         raise InputError(f"expected a part of a contest's title for --only; got {args.only!r}")
+    if picture is not None:
+        lengths.draw(found["rows"], picture)
     if args.json:
         print_json(found)
     else:
