@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     from runnel.training.precision import choose_device
 
     device = choose_device(args.device)
-    if args.plot and args.only not in (None, "") and args.only not in lengths.NAME:
+    if args.plot and (args.only or "") not in lengths.NAME:
         raise InputError(
             f"expected --only with a part of {lengths.NAME!r} beside --plot, which draws that; got "
             f"{args.only!r}; leave one of them out"

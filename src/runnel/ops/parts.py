@@ -49,7 +49,7 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
 def pitch_of(parts: Sequence[Tensor]) -> int | None:
     """How far apart the positions of parts that lie side by side are; none if they do not."""
     first, offset = parts[0], parts[0].storage_offset()
-    if first.dim() != 3 or first.is_complex() or first.is_neg():
+    if first.dim() != 3 or first.is_complex():
         return None
     pitch = first.stride(1)
     if first.stride() != (first.shape[1] * pitch, pitch, 1):
